@@ -26,8 +26,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"net/url"
-	"strings"
 
 	"github.com/rollproof/rollproof/evidence/envelope"
 )
@@ -111,22 +109,6 @@ func Sign[P any](signer envelope.Signer, s Statement[P]) (envelope.Bundle, error
 		return envelope.Bundle{}, err
 	}
 	return envelope.Sign(signer, PayloadType, payload)
-}
-
-// IsOurs reports whether a predicate type lies in our namespace, also when it is
-// written in other letters or with percent escapes, so that nothing that looks like
-// one of our documents passes as a foreign attestation.
-func IsOurs(predicateType string) bool {
-	for {
-		decoded, err := url.PathUnescape(predicateType)
-		if err != nil || decoded == predicateType {
-			break
-		}
-		predicateType = decoded
-	}
-	scheme, rest, ok := strings.Cut(strings.ToLower(predicateType), "://")
-	_, namespace, _ := strings.Cut(Namespace, "://")
-	return ok && (scheme == "https" || scheme == "http") && strings.HasPrefix(rest, namespace)
 }
 
 // SHA256 returns the hex sha256 of data.

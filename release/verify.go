@@ -68,12 +68,12 @@ type verification struct {
 	files map[string]hashed // every entry that could be read
 	order []string          // their paths, sorted
 
-	manifest    *Manifest            // nil when it can't be read
-	closing     [32]byte             // sha256 of the closing statement
-	closingFile [32]byte             // sha256 of its bundle
+	manifest    *Manifest             // nil when it can't be read
+	closing     [32]byte              // sha256 of the closing statement
+	closingFile [32]byte              // sha256 of its bundle
 	provenance  *provenance.Statement // nil when it can't be read
-	builds      map[string]buildInfo // of each binary that could be read
-	identities  []sourcedIdentity    // as the package's documents say it
+	builds      map[string]buildInfo  // of each binary that could be read
+	identities  []sourcedIdentity     // as the package's documents say it
 }
 
 // A hashed is a file of the container after its one pass.

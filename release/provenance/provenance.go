@@ -151,7 +151,7 @@ func New(f Facts) (Statement, error) {
 func dependencies(f Facts) ([]Resource, error) {
 	deps := []Resource{
 		{URI: f.SourceURI, Digest: evidence.DigestSet{"gitCommit": f.GitCommit, "gitTree": f.GitTree}},
-		{URI: "pkg:golang/toolchain@" + strings.TrimPrefix(f.Toolchain, "go"), Name: f.Toolchain},
+		{URI: ToolchainURI(f.Toolchain), Name: f.Toolchain},
 	}
 	modules := slices.Clone(f.Modules)
 	slices.SortFunc(modules, func(a, b Module) int {
@@ -179,6 +179,11 @@ func ModuleURI(path, version string) string {
 		uri += "@" + strings.ReplaceAll(version, "+", "%2B")
 	}
 	return uri
+}
+
+// ToolchainURI returns the package URL of a Go toolchain such as "go1.26.8".
+func ToolchainURI(goVersion string) string {
+	return "pkg:golang/toolchain@" + strings.TrimPrefix(goVersion, "go")
 }
 
 // DirHash turns a go.sum hash ("h1:" and base64) into the value of in-toto's digest

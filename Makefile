@@ -1,0 +1,58 @@
+# Every target has one line of help behind "##".
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+# Tools that are built from Go modules live outside of the repository.
+TOOLS ?= $(HOME)/.cache/rollproof-tools
+COSIGN_VERSION := v3.1.3
+ACTIONLINT_VERSION := v1.7.12
+FUZZTIME ?= 1m
+
+.PHONY: help build test check fmt vet lint fuzz bench interop demo golden clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build ./rollproof, with its own version stamped in
+	GOENV=off GOFLAGS= CGO_ENABLED=0 go build -trimpath -o rollproof ./cmd/rollproof
+
+test: ## run every test
+	go test ./...
+
+check: fmt vet lint test ## what has to be green before a change lands
+
+fmt: ## fail if gofmt would change a file
+	@out=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$out" || { echo "gofmt would change:"; echo "$$out"; exit 1; }
+
+vet: ## go vet, for each platform that is shipped
+	go vet ./...
+	GOOS=windows go vet ./cmd/... ./release/...
+	GOOS=darwin go vet ./cmd/... ./release/...
+
+lint: ## golangci-lint, where it is installed
+	@if command -v golangci-lint >/dev/null; then golangci-lint run; else echo "golangci-lint is not installed: skipped"; fi
+
+fuzz: ## run each fuzz target for FUZZTIME (1m)
+	@for pkg in $$(go list ./...); do \
+	  for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+	    echo "== $$pkg $$target"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+	  done; \
+	done
+
+bench: ## measure against go build, openssl and a start of the program; prints ratios
+	go test -run '^$$' -bench . -benchtime 5x -timeout 30m ./cmd/rollproof
+
+interop: $(TOOLS)/cosign ## let cosign verify what rollproof signs (builds cosign outside of the repository)
+	PATH="$(TOOLS):$$PATH" ROLLPROOF_REQUIRE_INTEROP=1 go test -count=1 -run Interop -v ./cmd/rollproof ./evidence/keys
+
+$(TOOLS)/cosign:
+	GOBIN="$(TOOLS)" go install github.com/sigstore/cosign/v3/cmd/cosign@$(COSIGN_VERSION)
+
+demo: ## package this repository, verify it, tamper with a copy and be refused
+	@bash docs/demo.sh
+
+golden: ## write the golden files and the manual again
+	go test ./... -update
+
+clean: ## remove what the other targets made
+	rm -rf rollproof rollproof-verify build

@@ -1,0 +1,184 @@
+// Package arch asserts the arrows between rollproof's packages.
+package arch
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/rollproof/rollproof"
+
+// A pkg is what "go list -json" tells of one package.
+type pkg struct {
+	ImportPath   string
+	Standard     bool
+	Imports      []string
+	TestImports  []string
+	XTestImports []string
+	GoFiles      []string
+	Deps         []string
+	Module       *struct{ Path string }
+}
+
+// load lists the packages of this module and everything that they reach.
+func load(t *testing.T) map[string]pkg {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-deps", "-json=ImportPath,Standard,Imports,TestImports,XTestImports,GoFiles,Deps,Module", "./...")
+	cmd.Dir = "../.."
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	pkgs := map[string]pkg{}
+	dec := json.NewDecoder(strings.NewReader(string(out)))
+	for {
+		var p pkg
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			return pkgs
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		pkgs[p.ImportPath] = p
+	}
+}
+
+func ours(path string) bool { return path == module || strings.HasPrefix(path, module+"/") }
+
+// room is the path below the module's root.
+func room(path string) string { return strings.TrimPrefix(path, module+"/") }
+
+// These rooms hold bytes and import nothing else of rollproof.
+var bytesOnly = []string{"schemas", "evidence/envelope", "evidence/translog", "release/archive"}
+
+// These take plain facts and never import package release.
+var belowRelease = []string{"release/archive", "release/sbom", "release/provenance", "release/vsa", "release/link"}
+
+// Adapters implement an interface of the package above them; only cmd, other
+// adapters and tests import them.
+var adapters = []string{"release/gobuild", "release/dist", "release/rebuild", "evidence/sqlite", "evidence/keyless", "evidence/keys"}
+
+func TestBytesOnlyRoomsImportNothingOfRollproof(t *testing.T) {
+	pkgs := load(t)
+	for _, r := range bytesOnly {
+		for _, i := range pkgs[module+"/"+r].Imports {
+			if ours(i) {
+				t.Errorf("%s imports %s", r, room(i))
+			}
+		}
+	}
+}
+
+func TestFactsNeverImportRelease(t *testing.T) {
+	pkgs := load(t)
+	for _, r := range belowRelease {
+		if slices.Contains(pkgs[module+"/"+r].Deps, module+"/release") {
+			t.Errorf("%s reaches package release", r)
+		}
+	}
+}
+
+func TestOnlyCommandsImportAdapters(t *testing.T) {
+	for path, p := range load(t) {
+		if !ours(path) || strings.HasPrefix(room(path), "cmd/") || slices.Contains(adapters, room(path)) {
+			continue
+		}
+		for _, i := range p.Imports {
+			if ours(i) && slices.Contains(adapters, room(i)) {
+				t.Errorf("%s imports the adapter %s", room(path), room(i))
+			}
+		}
+	}
+}
+
+// verifyImports is all that package verification may reach beside the standard
+// library: a closed network audits this list.
+var verifyImports = []string{
+	"github.com/anchore/go-struct-converter",
+	"github.com/google/jsonschema-go",
+	"github.com/package-url/packageurl-go",
+	"github.com/spdx/tools-golang",
+	module,
+}
+
+var verifyRooms = []string{
+	"evidence", "evidence/envelope", "evidence/trust", "schemas",
+	"release", "release/archive", "release/provenance", "release/sbom",
+}
+
+func TestVerificationReachesLittle(t *testing.T) {
+	pkgs := load(t)
+	for _, path := range pkgs[module+"/release"].Deps {
+		p := pkgs[path]
+		switch {
+		case path == "net/http" || path == "database/sql" || path == "os/exec" || path == "net":
+			t.Errorf("package verification reaches %s", path)
+		case ours(path) && !slices.Contains(verifyRooms, room(path)):
+			t.Errorf("package verification reaches %s", room(path))
+		case !p.Standard && p.Module != nil && !slices.Contains(verifyImports, p.Module.Path):
+			t.Errorf("package verification reaches module %s", p.Module.Path)
+		}
+	}
+}
+
+// onlyIn says which package alone may import a module's packages.
+var onlyIn = map[string]string{
+	"github.com/goreleaser/goreleaser/v2": "release/gobuild",
+	"github.com/in-toto/in-toto-golang":   "release/link",
+	"modernc.org/sqlite":                  "evidence/sqlite",
+	"github.com/sigstore/sigstore-go":     "evidence/keyless",
+	"github.com/google/licensecheck":      "release/sbom/license",
+}
+
+func TestHeavyModulesHaveOneRoom(t *testing.T) {
+	for path, p := range load(t) {
+		if !ours(path) {
+			continue
+		}
+		for _, i := range p.Imports {
+			for heavy, r := range onlyIn {
+				if strings.HasPrefix(i, heavy) && room(path) != r {
+					t.Errorf("%s imports %s, which belongs to %s", room(path), i, r)
+				}
+			}
+		}
+	}
+}
+
+// Top-level directories are fixed.
+var topLevel = []string{"cmd", "release", "rollout", "evidence", "schemas", "internal", "docs"}
+
+var vague = regexp.MustCompile(`(^|/)(utils?|common|helpers?|misc|shared|types|models?|managers?)(\.go|/|$)`)
+
+func TestRoomsHaveNames(t *testing.T) {
+	for path, p := range load(t) {
+		if !ours(path) {
+			continue
+		}
+		if top, _, _ := strings.Cut(room(path), "/"); !slices.Contains(topLevel, top) {
+			t.Errorf("%s lies in a top-level directory of its own", path)
+		}
+		for _, f := range append([]string{""}, p.GoFiles...) {
+			if name := room(path) + "/" + f; vague.MatchString(name) {
+				t.Errorf("%s: a name that says nothing", name)
+			}
+		}
+	}
+}
+
+// The lower half of the house gets its clock, files and randomness as arguments.
+func TestPureRoomsTouchNoMachine(t *testing.T) {
+	pkgs := load(t)
+	for _, r := range []string{"evidence", "evidence/envelope", "evidence/trust", "release", "release/archive", "release/sbom", "release/provenance", "rollout"} {
+		for _, i := range pkgs[module+"/"+r].Imports {
+			if slices.Contains([]string{"os", "os/exec", "net", "net/http", "crypto/rand", "math/rand", "math/rand/v2"}, i) {
+				t.Errorf("%s imports %s", r, i)
+			}
+		}
+	}
+}

@@ -1,0 +1,109 @@
+package release
+
+import (
+	"slices"
+
+	"github.com/rollproof/rollproof/evidence"
+	"github.com/rollproof/rollproof/evidence/envelope"
+	"github.com/rollproof/rollproof/release/provenance"
+)
+
+// writeSignatures makes layer 2: in a dry run the bare provenance alone.
+func (a *assembly) writeSignatures() error {
+	statement, err := provenance.New(a.provenanceFacts())
+	if err != nil {
+		return err
+	}
+	path := ProvenancePath(a.identity.Project, a.in.DryRun)
+	if a.in.DryRun {
+		data, err := provenance.Encode(statement)
+		if err != nil {
+			return err
+		}
+		return a.write(path, data, RoleProvenance)
+	}
+	for _, f := range slices.Clone(a.files) {
+		if !signedRoles[f.Role] {
+			continue
+		}
+		detached := evidence.NewStatement(evidence.DetachedSignature, []evidence.Subject{evidence.FileSubject(f.Path, f.SHA256)}, struct{}{})
+		if err := writeBundle(a, BundlePath(f.Path), detached, RoleSignature); err != nil {
+			return err
+		}
+	}
+	if err := writeBundle(a, path, statement, RoleProvenance); err != nil {
+		return err
+	}
+	return a.writeRawSignature()
+}
+
+// writeRawSignature signs checksums.txt for tools that know raw Ed25519 alone.
+func (a *assembly) writeRawSignature() error {
+	var sums []Checksum
+	for _, f := range a.files {
+		if layerOf(f.Role) == 0 {
+			sums = append(sums, Checksum{f.SHA256, f.Path})
+		}
+	}
+	sig, err := envelope.SignRaw(a.in.Signer, FormatChecksums(sums))
+	if err != nil {
+		return err
+	}
+	return a.write(RawSignature, sig, RoleRawSignature)
+}
+
+func writeBundle[P any](a *assembly, path string, s evidence.Statement[P], role Role) error {
+	b, err := evidence.Sign(a.in.Signer, s)
+	if err != nil {
+		return err
+	}
+	data, err := b.Marshal()
+	if err != nil {
+		return err
+	}
+	return a.write(path, data, role)
+}
+
+func (a *assembly) provenanceFacts() provenance.Facts {
+	plan := a.in.Plan
+	f := provenance.Facts{
+		Parameters: provenance.ExternalParameters{
+			Project: a.identity.Project, Version: a.identity.Version, Module: a.identity.Module,
+			Directory: plan.Source.Directory, DryRun: a.in.DryRun, Dirty: plan.Source.Dirty, Options: plan.Parameters,
+		},
+		SourceURI: a.identity.Source.URI, GitCommit: plan.Source.GitCommit, GitTree: plan.Source.GitTree,
+		Toolchain: plan.Toolchain, Tool: a.in.Tool,
+	}
+	for _, b := range a.binaries {
+		f.Recipes = append(f.Recipes, provenance.Recipe{Binary: b.Path, Argv: b.target.Argv, Env: b.target.Env})
+		f.Binaries = append(f.Binaries, evidence.FileSubject(b.Path, b.sha256))
+		for _, m := range b.info.modules {
+			f.Modules = append(f.Modules, provenance.Module{Path: m.path, Version: m.version, Sum: m.sum})
+		}
+	}
+	for _, path := range []string{SBOMPath(a.identity.Project), ChecksumsFile} {
+		f.Byproducts = append(f.Byproducts, provenance.Resource{Name: path, Digest: evidence.DigestSet{"sha256": a.sha256[path]}})
+	}
+	return f
+}
+
+// writeClosing makes layer 4: one statement over every file so far.
+func (a *assembly) writeClosing() error {
+	if a.in.DryRun {
+		return nil
+	}
+	var subjects []evidence.Subject
+	for _, path := range sortedKeys(a.sha256) {
+		subjects = append(subjects, evidence.FileSubject(path, a.sha256[path]))
+	}
+	closing := evidence.NewStatement(evidence.ReleaseEvidence, subjects, Closing{a.identity, a.sha256[ManifestFile]})
+	b, err := evidence.Sign(a.in.Signer, closing)
+	if err != nil {
+		return err
+	}
+	data, err := b.Marshal()
+	if err != nil {
+		return err
+	}
+	return a.write(ClosingFile, data, "")
+}
