@@ -114,6 +114,9 @@ type SourceFacts struct {
 	Direct  []ModuleName // modules that the main module's own packages import, "std" included
 	Files   []SourceFile // LICENSE* and NOTICE* of the module's root, sorted by name
 	Tree    []TreeFile   // every regular file of the commit, sorted by path
+	// Toolchain lists the files below GOROOT/src, sorted by path; empty when they
+	// were not looked at.
+	Toolchain []TreeFile
 }
 
 // A SourceFile is a small file of the commit.

@@ -17,10 +17,12 @@ type buildInfo struct {
 	mainVersion string
 	settings    map[string]string
 	modules     []linkedModule // sorted by path, the main module not among them
+	raw         *debug.BuildInfo
 }
 
-// A linkedModule is a dependency as build info names it: the replacement where
-// go.mod replaces one.
+// A linkedModule is a dependency whose code was linked: the replacement where go.mod
+// replaces one. A module that a directory replaces keeps its own path and has
+// neither version nor sum.
 type linkedModule struct{ path, version, sum string }
 
 func (m linkedModule) String() string {
@@ -42,7 +44,7 @@ func readBuildInfo(r io.ReaderAt) (info buildInfo, err error) {
 	info = buildInfo{
 		goVersion: bi.GoVersion, mainPackage: bi.Path,
 		mainModule: bi.Main.Path, mainVersion: bi.Main.Version,
-		settings: map[string]string{},
+		settings: map[string]string{}, raw: bi,
 	}
 	for _, s := range bi.Settings {
 		info.settings[s.Key] = s.Value
@@ -55,8 +57,12 @@ func readBuildInfo(r io.ReaderAt) (info buildInfo, err error) {
 }
 
 func linked(m *debug.Module) linkedModule {
-	if m.Replace != nil {
-		m = m.Replace
+	switch r := m.Replace; {
+	case r == nil:
+		return linkedModule{m.Path, m.Version, m.Sum}
+	case r.Version == "" || r.Version == "(devel)":
+		return linkedModule{m.Path, "", ""}
+	default:
+		return linkedModule{r.Path, r.Version, r.Sum}
 	}
-	return linkedModule{m.Path, m.Version, m.Sum}
 }

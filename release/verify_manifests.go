@@ -14,39 +14,49 @@ func (v *verification) checkManifests() {
 		v.notChecked(checkDeployment, "", noManifest)
 		return
 	}
-	var installers Installers
-	if v.loadManifestDocument(checkInstallers, InstallersFile, &installers, installersSchema) {
-		v.addIdentity(InstallersFile, installers.Release)
-		problems := dryRunProblems(InstallersFile, installers.DryRun, v.manifest.DryRun)
-		described := map[string]bool{}
-		for _, i := range installers.Installers {
-			described[i.Binary] = true
-			problems = append(problems, v.referenceProblems(InstallersFile, i.Binary, i.SHA256, i.Platform)...)
-			if h := v.files[i.Binary]; h.size != i.Size {
-				problems = append(problems, problem{i.Binary, fmt.Sprintf("%d bytes", i.Size), fmt.Sprintf("%d bytes", h.size), "the file was changed after packaging"})
-			}
-		}
-		for _, b := range v.manifest.Binaries {
-			if !described[b.Path] {
-				problems = append(problems, problem{b.Path, "an installer", "none", "the package was made by something else"})
-			}
-		}
-		v.outcome(checkInstallers, InstallersFile, problems)
+	v.checkInstallers()
+	v.checkDeployment()
+}
+
+func (v *verification) checkInstallers() {
+	var doc Installers
+	if !v.loadManifestDocument(checkInstallers, InstallersFile, &doc, installersSchema) {
+		return
 	}
-	var deployment Deployment
-	if v.loadManifestDocument(checkDeployment, DeploymentFile, &deployment, deploymentSchema) {
-		v.addIdentity(DeploymentFile, deployment.Release)
-		problems := dryRunProblems(DeploymentFile, deployment.DryRun, v.manifest.DryRun)
-		seen := map[string]bool{}
-		for _, t := range deployment.Targets {
-			problems = append(problems, v.referenceProblems(DeploymentFile+": "+archive.Printable(t.ID), t.Binary, t.SHA256, t.Platform)...)
-			if seen[t.ID] {
-				problems = append(problems, problem{DeploymentFile, "one target " + t.ID, "two", "the package was made by something else"})
-			}
-			seen[t.ID] = true
+	v.addIdentity(InstallersFile, doc.Release)
+	problems := dryRunProblems(InstallersFile, doc.DryRun, v.manifest.DryRun)
+	described := map[string]bool{}
+	for _, i := range doc.Installers {
+		described[i.Binary] = true
+		problems = append(problems, v.referenceProblems(InstallersFile, i.Binary, i.SHA256, i.Platform)...)
+		if h := v.files[i.Binary]; h.size != i.Size {
+			problems = append(problems, problem{i.Binary, fmt.Sprintf("%d bytes", i.Size), fmt.Sprintf("%d bytes", h.size), "the file was changed after packaging"})
 		}
-		v.outcome(checkDeployment, DeploymentFile, problems)
 	}
+	for _, b := range v.manifest.Binaries {
+		if !described[b.Path] {
+			problems = append(problems, problem{b.Path, "an installer", "none", "the package was made by something else"})
+		}
+	}
+	v.outcome(checkInstallers, InstallersFile, problems)
+}
+
+func (v *verification) checkDeployment() {
+	var doc Deployment
+	if !v.loadManifestDocument(checkDeployment, DeploymentFile, &doc, deploymentSchema) {
+		return
+	}
+	v.addIdentity(DeploymentFile, doc.Release)
+	problems := dryRunProblems(DeploymentFile, doc.DryRun, v.manifest.DryRun)
+	seen := map[string]bool{}
+	for _, t := range doc.Targets {
+		problems = append(problems, v.referenceProblems(DeploymentFile+": "+t.ID, t.Binary, t.SHA256, t.Platform)...)
+		if seen[t.ID] {
+			problems = append(problems, problem{DeploymentFile, "one target " + t.ID, "two", "the package was made by something else"})
+		}
+		seen[t.ID] = true
+	}
+	v.outcome(checkDeployment, DeploymentFile, problems)
 }
 
 func (v *verification) loadManifestDocument(check, path string, doc any, schema string) bool {

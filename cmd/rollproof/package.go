@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"strings"
+
+	"github.com/rollproof/rollproof/evidence/envelope"
+	"github.com/rollproof/rollproof/internal/config"
+	"github.com/rollproof/rollproof/release"
+	"github.com/rollproof/rollproof/release/dist"
+	"github.com/rollproof/rollproof/release/gobuild"
+	"github.com/rollproof/rollproof/release/sbom/license"
+	"github.com/urfave/cli/v2"
+)
+
+func (p *program) packageCommand() *cli.Command {
+	return p.verb(&cli.Command{
+		Name:  "package",
+		Usage: "build, describe and sign a release of the Go repository around the working directory",
+		Description: "The source is the tagged commit at HEAD and nothing else. The package is written to " +
+			"dist/<name>-<version>/ and its zip. Modules are downloaded unless --offline is given; nothing else uses the network.",
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "dry-run", Usage: "show the plan, build and package without signing; needs no tag and no key"},
+			&cli.StringFlag{Name: "key", Usage: "signing `KEY`: a file or ssh-agent:SHA256:… (default: ROLLPROOF_SIGNING_KEY)"},
+			&cli.StringFlag{Name: "C", Aliases: []string{"directory"}, Usage: "work in `DIR`"},
+			&cli.StringFlag{Name: "version", Usage: "`TAG` to release, when several tags point at HEAD"},
+			&cli.StringFlag{Name: "name", Usage: "`NAME` of the release (default: the module path's last element)"},
+			&cli.StringSliceFlag{Name: "main", Usage: "main `PACKAGE` to build, such as ./cmd/x; may be repeated"},
+			&cli.StringSliceFlag{Name: "target", Usage: "platform to build, such as `linux/amd64`; may be repeated"},
+			&cli.StringFlag{Name: "out", Usage: "output `DIR` (default: dist)"},
+			&cli.StringFlag{Name: "config", Usage: "GoReleaser configuration `FILE` (default: .goreleaser.yaml of the commit)"},
+			&cli.StringSliceFlag{Name: "allow-env", Usage: "let the configuration read the environment variable `NAME`; recorded"},
+			&cli.StringSliceFlag{Name: "allow-skipped-hook", Usage: "skip the configuration's hook `CMD`"},
+			&cli.BoolFlag{Name: "print-config", Usage: "print the GoReleaser configuration that this run amounts to, and stop"},
+			&cli.BoolFlag{Name: "offline", Usage: "don't download modules"},
+			&cli.BoolFlag{Name: "fresh-cache", Usage: "build with an empty build cache"},
+			&cli.BoolFlag{Name: "replace", Usage: "replace another package of this version"},
+		},
+		Action: p.packageRelease,
+	})
+}
+
+// A packaging is one run of release package.
+type packaging struct {
+	*program
+	dryRun  bool
+	replace bool
+	out     string
+	signer  envelope.Signer
+	builder *gobuild.Builder
+	plan    *release.Plan
+	config  *config.Config
+}
+
+func (p *program) packageRelease(ctx *cli.Context) (err error) {
+	run := &packaging{program: p, dryRun: ctx.Bool("dry-run"), replace: ctx.Bool("replace")}
+	dir := ctx.String("C")
+	if dir == "" {
+		dir = "."
+	}
+	if run.out = ctx.String("out"); run.out == "" {
+		run.out = filepath.Join(dir, "dist")
+	}
+	if !run.dryRun {
+		if run.signer, err = p.signer(ctx.String("key")); err != nil {
+			return err
+		}
+	}
+	platforms, err := parsePlatforms(ctx.StringSlice("target"))
+	if err != nil {
+		return err
+	}
+	run.builder, err = gobuild.New(gobuild.Options{
+		Dir: dir, Version: ctx.String("version"), DryRun: run.dryRun, Name: ctx.String("name"),
+		Mains: ctx.StringSlice("main"), Platforms: platforms,
+		Offline: ctx.Bool("offline"), FreshCache: ctx.Bool("fresh-cache"),
+		Configuration: ctx.String("config"), AllowEnv: ctx.StringSlice("allow-env"), AllowSkippedHooks: ctx.StringSlice("allow-skipped-hook"),
+		Env: p.environ, License: detectLicense, Settings: run.readConfig,
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, run.builder.Close()) }()
+	if run.plan, err = run.builder.Plan(ctx.Context); err != nil {
+		return err
+	}
+	if ctx.Bool("print-config") {
+		return run.printConfig()
+	}
+	if err := run.showPlan(); err != nil {
+		return err
+	}
+	return run.make(ctx.Context)
+}
+
+// readConfig parses rollproof.yaml, as the commit has it, and returns the name that
+// it gives the release.
+func (run *packaging) readConfig(data []byte) (name string, err error) {
+	run.config, err = config.Parse(data)
+	var bad *config.Error
+	if errors.As(err, &bad) {
+		hint := "see docs/configuration.md"
+		if bad.Nearest != "" {
+			hint = "the nearest known is " + bad.Nearest
+		}
+		return "", usagef(hint, "%v", bad)
+	}
+	if err != nil {
+		return "", err
+	}
+	return run.config.Name, nil
+}
+
+// make builds, assembles and puts the package in place.
+func (run *packaging) make(ctx context.Context) (err error) {
+	stage, err := dist.NewStage(run.out)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stage.Close()) }()
+	show, done := run.progress()
+	built, facts, err := run.builder.Build(ctx, run.plan, stage.Dir(), show)
+	done()
+	if err != nil {
+		return err
+	}
+	in := release.Ingredients{
+		Plan: run.plan, Built: built, Facts: facts, Tool: version(), DryRun: run.dryRun, Signer: run.signer,
+	}
+	if run.config != nil {
+		in.Settings = run.config.Settings()
+	}
+	made, err := release.Assemble(ctx, in, stage)
+	if err != nil {
+		return err
+	}
+	result, err := stage.Commit(made.Manifest.Release.Name(run.dryRun), made.Entries, run.replace)
+	if err != nil {
+		return err
+	}
+	return run.showResult(made, result)
+}
+
+func detectLicense(files []release.SourceFile) release.LicenseFact {
+	in := make([]license.File, len(files))
+	for i, f := range files {
+		in[i] = license.File{Name: f.Name, Data: f.Data}
+	}
+	r := license.Detect(in)
+	fact := release.LicenseFact{Expression: r.Expression, Copyright: r.Copyright}
+	for _, t := range r.Extracted {
+		fact.Extracted = append(fact.Extracted, release.LicenseText{ID: t.ID, Text: t.Text})
+	}
+	return fact
+}
+
+func parsePlatforms(targets []string) ([]release.Platform, error) {
+	var platforms []release.Platform
+	for _, t := range targets {
+		goos, arch, ok := strings.Cut(t, "/")
+		if !ok || goos == "" || arch == "" || strings.Contains(arch, "/") {
+			return nil, usagef("for example --target linux/amd64", "--target %s: expected os/arch", t)
+		}
+		platforms = append(platforms, release.Platform{OS: goos, Arch: arch})
+	}
+	return platforms, nil
+}
+
+func (run *packaging) printConfig() error {
+	text, err := run.builder.Configuration(run.plan)
+	if err != nil {
+		return err
+	}
+	_, err = run.stdout.Write(text)
+	return err
+}
