@@ -30,6 +30,11 @@ type failure struct {
 
 func (f failure) Error() string { return f.Message }
 
+// buildExit maps whose turn it is after a build's error to exit codes.
+var buildExit = map[gobuild.Kind]int{
+	gobuild.KindFailed: exitFailed, gobuild.KindUsage: exitUsage, gobuild.KindTampered: exitEvidence, gobuild.KindRule: exitRule,
+}
+
 // usagef returns a usage error with the next step.
 func usagef(hint, format string, args ...any) error {
 	return failure{exitUsage, fmt.Sprintf(format, args...), hint}

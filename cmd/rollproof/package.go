@@ -33,7 +33,6 @@ func (p *program) packageCommand() *cli.Command {
 			&cli.StringFlag{Name: "config", Usage: "GoReleaser configuration `FILE` (default: .goreleaser.yaml of the commit)"},
 			&cli.StringSliceFlag{Name: "allow-env", Usage: "let the configuration read the environment variable `NAME`; recorded"},
 			&cli.StringSliceFlag{Name: "allow-skipped-hook", Usage: "skip the configuration's hook `CMD`"},
-			&cli.BoolFlag{Name: "print-config", Usage: "print the GoReleaser configuration that this run amounts to, and stop"},
 			&cli.BoolFlag{Name: "offline", Usage: "don't download modules"},
 			&cli.BoolFlag{Name: "fresh-cache", Usage: "build with an empty build cache"},
 			&cli.BoolFlag{Name: "replace", Usage: "replace another package of this version"},
@@ -85,9 +84,6 @@ func (p *program) packageRelease(ctx *cli.Context) (err error) {
 	defer func() { err = errors.Join(err, run.builder.Close()) }()
 	if run.plan, err = run.builder.Plan(ctx.Context); err != nil {
 		return err
-	}
-	if ctx.Bool("print-config") {
-		return run.printConfig()
 	}
 	if err := run.showPlan(); err != nil {
 		return err
@@ -168,11 +164,3 @@ func parsePlatforms(targets []string) ([]release.Platform, error) {
 	return platforms, nil
 }
 
-func (run *packaging) printConfig() error {
-	text, err := run.builder.Configuration(run.plan)
-	if err != nil {
-		return err
-	}
-	_, err = run.stdout.Write(text)
-	return err
-}
