@@ -144,7 +144,7 @@ func (v *verification) checkClosing() {
 		}
 	}
 	v.standOn(ClosingFile)
-	v.verdict.Signers = sortedKeys(signers)
+	v.verdict.Signers = append(v.verdict.Signers, sortedKeys(signers)...)
 	v.outcome(checkClosingSignature, ClosingFile, problems)
 	v.checkSubjects(payload)
 }

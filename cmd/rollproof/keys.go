@@ -72,11 +72,11 @@ func (p *program) keysGenerate(ctx *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := writeNew(public, []byte(doc.PEM), 0o644); err != nil {
+	if err := writeNew(file, text, 0o600); err != nil {
 		return err
 	}
-	if err := writeNew(file, text, 0o600); err != nil {
-		return errors.Join(err, os.Remove(public))
+	if err := writeNew(public, []byte(doc.PEM), 0o644); err != nil {
+		return errors.Join(err, os.Remove(file))
 	}
 	doc.Kind, doc.Private, doc.Encrypted = "PEM", true, ctx.Bool("encrypt")
 	doc.Files = []string{file, public}

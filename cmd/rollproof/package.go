@@ -62,14 +62,14 @@ func (p *program) packageRelease(ctx *cli.Context) (err error) {
 	if run.out = ctx.String("out"); run.out == "" {
 		run.out = filepath.Join(dir, "dist")
 	}
+	platforms, err := parsePlatforms(ctx.StringSlice("target"))
+	if err != nil {
+		return err
+	}
 	if !run.dryRun {
 		if run.signer, err = p.signer(ctx.String("key")); err != nil {
 			return err
 		}
-	}
-	platforms, err := parsePlatforms(ctx.StringSlice("target"))
-	if err != nil {
-		return err
 	}
 	run.builder, err = gobuild.New(gobuild.Options{
 		Dir: dir, Version: ctx.String("version"), DryRun: run.dryRun, Name: ctx.String("name"),
@@ -163,4 +163,3 @@ func parsePlatforms(targets []string) ([]release.Platform, error) {
 	}
 	return platforms, nil
 }
-

@@ -149,8 +149,9 @@ func (f *finder) isMain(c *build.Context, dir string) bool {
 	if _, none := err.(*build.NoGoError); none {
 		return false
 	}
-	// A file that does not parse is left to the compiler, which says where.
-	return pkg.Name == "main"
+	// A file that does not parse is left to the compiler, which says where. A
+	// directory of tests alone has a name and nothing to build.
+	return pkg.Name == "main" && len(pkg.GoFiles)+len(pkg.InvalidGoFiles) > 0
 }
 
 // platforms splits the platforms into those that the directory has a main

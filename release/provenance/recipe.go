@@ -78,6 +78,12 @@ func (r Recipe) Variables() (map[string]string, error) {
 	return vars, nil
 }
 
+// recordedVariables are the variables that build info holds when they are set.
+var recordedVariables = []string{
+	"CGO_ENABLED", "GOARCH", "GOEXPERIMENT", "GOOS",
+	"GO386", "GOAMD64", "GOARM", "GOARM64", "GOMIPS", "GOMIPS64", "GOPPC64", "GORISCV64", "GOWASM",
+}
+
 // Settings returns what "go version -m" must show of a binary made by this recipe:
 // the build settings of its build info, without those of version control. -ldflags
 // is never among them, because the go command leaves it out under -trimpath.
@@ -99,7 +105,7 @@ func (r Recipe) Settings() (map[string]string, error) {
 			settings[name] = value
 		}
 	}
-	for _, name := range []string{"CGO_ENABLED", "GOARCH", "GOOS", "GOAMD64", "GOARM64", "GOEXPERIMENT"} {
+	for _, name := range recordedVariables {
 		if value := vars[name]; value != "" {
 			settings[name] = value
 		}
