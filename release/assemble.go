@@ -53,7 +53,12 @@ type Ingredients struct {
 	DryRun   bool              //
 	Signer   envelope.Signer   // nil in a dry run, and only there
 	Trust    map[string][]byte // files for trust/, by name
+	Link     LinkWriter        // nil leaves the in-toto link out
 }
+
+// A LinkWriter makes the in-toto link of a package, from the sha256 of the commit's
+// files and of the binaries by path. release/link has the one implementation.
+type LinkWriter func(signer envelope.Signer, materials, products map[string]string) (name string, data []byte, err error)
 
 // A Package is what was assembled.
 type Package struct {
@@ -105,6 +110,7 @@ type assembly struct {
 	files    []Artifact // layers 0 to 2 so far
 	entries  []archive.Entry
 	sha256   map[string]string
+	hazards  []Hazard // that show while assembling
 	manifest *Manifest
 }
 
@@ -236,7 +242,7 @@ func (a *assembly) writeChecksums() error {
 func (a *assembly) writeManifest() error {
 	m := &Manifest{
 		Schema: manifestSchema, Release: a.identity, DryRun: a.in.DryRun, Toolchain: a.in.Plan.Toolchain,
-		Hazards: append([]Hazard{}, a.in.Plan.CommitHazards...), Binaries: []Binary{}, Files: a.files,
+		Hazards: append(append([]Hazard{}, a.in.Plan.CommitHazards...), a.hazards...), Binaries: []Binary{}, Files: a.files,
 	}
 	if a.in.Signer != nil {
 		m.KeyID = a.in.Signer.Public().KeyID()

@@ -1,6 +1,7 @@
 package release
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/rollproof/rollproof/evidence"
@@ -34,7 +35,40 @@ func (a *assembly) writeSignatures() error {
 	if err := writeBundle(a, path, statement, RoleProvenance); err != nil {
 		return err
 	}
+	if err := a.writeLink(); err != nil {
+		return err
+	}
 	return a.writeRawSignature()
+}
+
+// maxMaterials is how many bytes of paths and digests an in-toto link can carry: what
+// is signed may not be larger than [envelope.MaxSigned].
+const maxMaterials = envelope.MaxSigned * 7 / 8
+
+// writeLink makes the in-toto link. A commit with too many files for one signature
+// gets none, and a hazard that says so.
+func (a *assembly) writeLink() error {
+	if a.in.Link == nil {
+		return nil
+	}
+	materials, products, size := map[string]string{}, map[string]string{}, 0
+	for _, f := range a.in.Facts.Tree {
+		materials[f.Path] = f.SHA256
+		size += len(f.Path) + 100
+	}
+	for _, b := range a.binaries {
+		products[b.Path] = b.sha256
+		size += len(b.Path) + 100
+	}
+	if size > maxMaterials {
+		a.hazards = append(a.hazards, Hazard{"no-link", fmt.Sprintf("the commit's %d files are too many for one signed in-toto link", len(materials))})
+		return nil
+	}
+	name, data, err := a.in.Link(a.in.Signer, materials, products)
+	if err != nil {
+		return err
+	}
+	return a.write(name, data, RoleLink)
 }
 
 // writeRawSignature signs checksums.txt for tools that know raw Ed25519 alone.

@@ -17,6 +17,7 @@ import (
 	"github.com/rollproof/rollproof/release"
 	"github.com/rollproof/rollproof/release/dist"
 	"github.com/rollproof/rollproof/release/gobuild"
+	"github.com/rollproof/rollproof/release/link"
 )
 
 // tiny is the smallest repository that has everything a package can show.
@@ -65,7 +66,7 @@ func build(t testing.TB, key *keys.Private, settings release.Settings) dist.Resu
 	if err != nil {
 		t.Fatal(err)
 	}
-	in := release.Ingredients{Plan: plan, Built: built, Facts: facts, Settings: settings, Tool: "v0.0.0-test", DryRun: key == nil}
+	in := release.Ingredients{Plan: plan, Built: built, Facts: facts, Settings: settings, Tool: "v0.0.0-test", DryRun: key == nil, Link: link.Write}
 	if key != nil {
 		in.Signer = key
 	}
@@ -128,6 +129,7 @@ func TestSignedPackagePasses(t *testing.T) {
 		"bin/tiny_v1.2.3_windows_amd64.exe", "bin/tiny_v1.2.3_windows_amd64.exe.sigstore.json",
 		"checksums.txt", "checksums.txt.sig", "checksums.txt.sigstore.json",
 		"endpoint-deployment.json", "endpoint-deployment.json.sigstore.json", "installers.json", "installers.json.sigstore.json",
+		"package.5e2d627c.link",
 		"release-evidence.json", "release-evidence.md", "release-evidence.sigstore.json",
 		"tiny.provenance.sigstore.json", "tiny.spdx.json", "tiny.spdx.json.sigstore.json",
 	}

@@ -8,7 +8,8 @@
 //	   endpoint-deployment.json, trust/*, LICENSE*, NOTICE*
 //	1  checksums.txt: exactly layer 0
 //	2  checksums.txt.sig, <file>.sigstore.json for each binary, the SBOM, both
-//	   manifests and checksums.txt, <name>.provenance.sigstore.json
+//	   manifests and checksums.txt, <name>.provenance.sigstore.json,
+//	   package.<8 hex of in-toto's key id>.link
 //	3  release-evidence.json: every file of layers 0 to 2; release-evidence.md
 //	4  release-evidence.sigstore.json: a signed statement whose subjects are exactly
 //	   all files of layers 0 to 3
@@ -66,6 +67,7 @@ const (
 	RoleRawSignature Role = "checksums-signature"
 	RoleSignature    Role = "signature"
 	RoleProvenance   Role = "provenance"
+	RoleLink         Role = "link"
 )
 
 // An Identity says which release of which project a document belongs to. It is the
@@ -131,7 +133,7 @@ func layerOf(r Role) int {
 	switch r {
 	case RoleChecksums:
 		return 1
-	case RoleRawSignature, RoleSignature, RoleProvenance:
+	case RoleRawSignature, RoleSignature, RoleProvenance, RoleLink:
 		return 2
 	}
 	return 0

@@ -51,6 +51,7 @@ func Verify(ctx context.Context, c Container, opts VerifyOptions) (*Verdict, err
 	if err := v.checkBinaries(); err != nil {
 		return nil, err
 	}
+	v.checkLink()
 	v.checkSBOM()
 	v.checkManifests()
 	v.checkIdentity()
@@ -142,6 +143,7 @@ const (
 	checkProvenanceSubjects  = "provenance-subjects"
 	checkProvenance          = "provenance"
 	checkLdflags             = "ldflags"
+	checkLink                = "link"
 	checkSBOM                = "sbom"
 	checkInstallers          = "installers"
 	checkDeployment          = "endpoint-deployment"
@@ -151,7 +153,7 @@ const (
 
 // unsignedChecks are what AllowUnsigned excuses in a dry run.
 var unsignedChecks = []string{
-	checkTrust, checkClosingSignature, checkClosingSubjects, checkSignature, checkRawSignature, checkProvenanceSignature,
+	checkTrust, checkClosingSignature, checkClosingSubjects, checkSignature, checkRawSignature, checkProvenanceSignature, checkLink,
 }
 
 const noManifest = "release-evidence.json can't be read"

@@ -205,6 +205,8 @@ func fitsRole(f Artifact) bool {
 		return strings.HasPrefix(f.Path, "LICENSE") && !strings.Contains(f.Path, "/")
 	case RoleNotice:
 		return strings.HasPrefix(f.Path, "NOTICE") && !strings.Contains(f.Path, "/")
+	case RoleLink:
+		return linkName.MatchString(f.Path)
 	}
 	return false
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/rollproof/rollproof/release"
 	"github.com/rollproof/rollproof/release/dist"
 	"github.com/rollproof/rollproof/release/gobuild"
+	"github.com/rollproof/rollproof/release/link"
 	"github.com/rollproof/rollproof/release/sbom/license"
 	"github.com/urfave/cli/v2"
 )
@@ -124,6 +125,7 @@ func (run *packaging) make(ctx context.Context) (err error) {
 	}
 	in := release.Ingredients{
 		Plan: run.plan, Built: built, Facts: facts, Tool: version(), DryRun: run.dryRun, Signer: run.signer,
+		Link: link.Write,
 	}
 	if run.config != nil {
 		in.Settings = run.config.Settings()

@@ -92,3 +92,22 @@ func (b Bundle) Verify(k PublicKey) error {
 	}
 	return k.Verify(PAE(b.PayloadType, b.Payload), b.Signature)
 }
+
+// MarshalDSSE returns the plain DSSE envelope as one JSON line without line end, for
+// tools that read no bundles. keyid is what such a tool calls the key.
+func (b Bundle) MarshalDSSE(keyid string) ([]byte, error) {
+	return encode(dsseJSON{b.Payload, b.PayloadType, []signatureJSON{{b.Signature, keyid}}}, "", false)
+}
+
+// ParseDSSE reads what [Bundle.MarshalDSSE] writes. The bundle's KeyID is what the
+// envelope calls the key.
+func ParseDSSE(data []byte) (Bundle, error) {
+	var in dsseJSON
+	if err := decodeCompact(data, &in); err != nil {
+		return Bundle{}, fmt.Errorf("not a DSSE envelope: %w", err)
+	}
+	if n := len(in.Signatures); n != 1 {
+		return Bundle{}, fmt.Errorf("not a DSSE envelope: %d signatures, expected 1", n)
+	}
+	return Bundle{in.PayloadType, in.Payload, in.Signatures[0].KeyID, in.Signatures[0].Sig}, nil
+}
