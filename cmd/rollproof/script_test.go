@@ -30,13 +30,17 @@ func TestMain(m *testing.M) {
 // TestScripts runs testdata/script/*.txtar: the real program on real repositories.
 func TestScripts(t *testing.T) {
 	goEnv := goEnvironment(t)
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:           "testdata/script",
 		UpdateScripts: *update,
 		Setup: func(e *testscript.Env) error {
 			e.Vars = append(e.Vars, goEnv...)
 			e.Vars = append(e.Vars,
-				"HOME="+e.WorkDir, "GIT_CONFIG_GLOBAL="+filepath.Join(e.WorkDir, "gitconfig"), "GIT_CONFIG_NOSYSTEM=1",
+				"HOME="+e.WorkDir, "DOCS="+filepath.Join(root, "docs"), "GIT_CONFIG_GLOBAL="+filepath.Join(e.WorkDir, "gitconfig"), "GIT_CONFIG_NOSYSTEM=1",
 				"GIT_AUTHOR_DATE=2026-01-02T03:04:05Z", "GIT_COMMITTER_DATE=2026-01-02T03:04:05Z", "ROLLPROOF_SIGNING_KEY=")
 			return os.WriteFile(filepath.Join(e.WorkDir, "gitconfig"), []byte("[user]\n\tname = Ada\n\temail = ada@example.com\n[init]\n\tdefaultBranch = main\n"), 0o600)
 		},
@@ -52,7 +56,7 @@ func TestScripts(t *testing.T) {
 			return err == nil, nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "commit": commit, "module": module, "validate": validate, "same": same, "append": appendBytes,
+			"exits": exits, "commit": commit, "module": module, "validate": validate, "same": same, "append": appendBytes, "agree": agree,
 		},
 	})
 }
@@ -140,6 +144,16 @@ func same(ts *testscript.TestScript, neg bool, args []string) {
 	if equal := ts.ReadFile(args[0]) == ts.ReadFile(args[1]); equal == neg {
 		ts.Fatalf("%s and %s: same bytes: %t", args[0], args[1], equal)
 	}
+}
+
+// agree CODE DIR KEY lets rollproof and the stranger's script of docs/formats verify a
+// directory: both exit with CODE.
+func agree(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: agree CODE DIR KEY")
+	}
+	exits(ts, false, []string{args[0], "rollproof", "release", "verify-package", args[1], "--key", args[2]})
+	exits(ts, false, []string{args[0], "bash", filepath.Join(ts.Getenv("DOCS"), "formats", "verify.sh"), args[1], args[2]})
 }
 
 // append TEXT FILE adds text to the end of a file.
