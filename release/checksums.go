@@ -35,8 +35,8 @@ func ParseChecksums(data []byte) ([]Checksum, error) {
 	var sums []Checksum
 	for n, line := range strings.Split(strings.TrimSuffix(string(data), "\n"), "\n") {
 		sum, path, ok := strings.Cut(line, "  ")
-		if raw, err := hex.DecodeString(sum); !ok || err != nil || len(raw) != 32 {
-			return nil, fmt.Errorf("line %d is %q, expected 64 hex digits, two spaces and a path", n+1, archive.Printable(line))
+		if raw, err := hex.DecodeString(sum); !ok || err != nil || len(raw) != 32 || hex.EncodeToString(raw) != sum {
+			return nil, fmt.Errorf("line %d is %q, expected 64 lower-case hex digits, two spaces and a path", n+1, archive.Printable(line))
 		}
 		if err := archive.CheckPath(path); err != nil {
 			return nil, fmt.Errorf("line %d: %w", n+1, err)
