@@ -35,14 +35,16 @@ type Weakening struct {
 	Checks []string `json:"checks"`
 }
 
-// A TrustUsed says what a verdict trusted.
+// A TrustUsed says what a verdict trusted. It can't say that nothing newer exists.
 type TrustUsed struct {
 	Mode    string `json:"mode"`              // "none", "key" or "root"
 	KeyID   string `json:"keyid,omitempty"`   // mode key
-	Pin     string `json:"pin,omitempty"`     // mode root: sha256 of the pinned version
-	Digest  string `json:"digest,omitempty"`  // mode root: sha256 of the version used
-	Version int    `json:"version,omitempty"` // mode root
-	Note    string `json:"note,omitempty"`    // what this mode can't tell
+	Pin     string `json:"pin,omitempty"`     // mode root: digest of the pinned version
+	Version int    `json:"version,omitempty"` // mode root: the version used
+	Digest  string `json:"digest,omitempty"`  // of the version used
+	Issued  string `json:"issued,omitempty"`  // claimed by its signers, RFC 3339
+	Expires string `json:"expires,omitempty"`
+	AgeDays int    `json:"ageDays,omitempty"` // since issued
 }
 
 // A Verdict is what [Verify] found. Text, JSON and HTML show this one value.
@@ -57,6 +59,7 @@ type Verdict struct {
 	Bytes          int64       `json:"bytes"`
 	Trust          TrustUsed   `json:"trust"`
 	Signers        []string    `json:"signers"` // who signed, as the trust root names them
+	Notes          []string    `json:"notes"`   // what must be known although checks pass
 	Passed         int         `json:"passed"`
 	Failed         int         `json:"failed"`
 	NotChecked     int         `json:"notChecked"`

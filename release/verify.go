@@ -3,6 +3,7 @@ package release
 import (
 	"context"
 	"runtime"
+	"slices"
 
 	"github.com/rollproof/rollproof/evidence"
 	"github.com/rollproof/rollproof/evidence/trust"
@@ -17,6 +18,11 @@ type VerifyOptions struct {
 	// AllowUnsigned lets a dry run pass without signatures. A package that is no dry
 	// run must be signed all the same.
 	AllowUnsigned bool
+	// Proofs show when signatures existed; they come from beside the package.
+	Proofs []trust.Proof
+	// Weakenings are the flags that were given and already work in Authority; the
+	// verdict lists them.
+	Weakenings []Weakening
 	// Parallel is how many files are hashed at once; 0 means one per processor.
 	Parallel int
 }
@@ -34,7 +40,7 @@ func Verify(ctx context.Context, c Container, opts VerifyOptions) (*Verdict, err
 	v := &verification{container: c, opts: opts}
 	v.verdict = Verdict{
 		Schema: VerdictSchema, Container: c.Kind(),
-		Signers: []string{}, Weakenings: []Weakening{}, Checks: []Check{},
+		Signers: []string{}, Notes: []string{}, Weakenings: append([]Weakening{}, opts.Weakenings...), Checks: []Check{},
 	}
 	v.checkContainer()
 	if err := v.hash(ctx); err != nil {
@@ -117,12 +123,24 @@ func (v *verification) outcome(id, subject string, problems []problem) {
 		if at == "" {
 			at = subject
 		}
-		v.fail(id, at, p.expected, p.actual, p.hint)
+		result := Fail
+		if p.unproved {
+			result = NotChecked
+		}
+		v.add(Check{ID: id, Subject: at, Result: result, Expected: p.expected, Actual: p.actual, Hint: p.hint})
 	}
 }
 
-// A problem is one reason for a check to fail.
-type problem struct{ subject, expected, actual, hint string }
+// A problem is one reason for a check to fail, or for one that can't be made.
+type problem struct {
+	subject, expected, actual, hint string
+	unproved                        bool
+}
+
+// wrong is a reason to fail.
+func wrong(subject, expected, actual, hint string) problem {
+	return problem{subject: subject, expected: expected, actual: actual, hint: hint}
+}
 
 // optional are the checks whose not-checked does not fail a verdict, because nobody
 // could make them.
@@ -167,12 +185,21 @@ func (v *verification) unsigned() bool {
 func (v *verification) use(keyid, predicateType string) trust.Use {
 	u := trust.Use{
 		KeyID: keyid, Role: trust.Releaser, PredicateType: predicateType,
-		Statement: v.closing, Envelope: v.closingFile,
+		Statement: v.closing, Envelope: v.closingFile, SignatureProofs: v.opts.Proofs,
 	}
 	if v.manifest != nil {
 		u.Project = v.manifest.Release.Project
 	}
 	return u
+}
+
+// note adds what the verdict must say although a check passes, once.
+func (v *verification) note(notes ...string) {
+	for _, n := range notes {
+		if !slices.Contains(v.verdict.Notes, n) {
+			v.verdict.Notes = append(v.verdict.Notes, n)
+		}
+	}
 }
 
 // checkContainer names what makes the container no well-formed one.
@@ -197,11 +224,11 @@ func (v *verification) checkIdentity() {
 	var problems []problem
 	for _, s := range v.identities {
 		if s.id != want {
-			problems = append(problems, problem{s.file, describe(want), describe(s.id), "the file belongs to another release"})
+			problems = append(problems, wrong(s.file, describe(want), describe(s.id), "the file belongs to another release"))
 		}
 	}
 	if top := v.container.Top(); top != "" && top != want.Name(v.manifest.DryRun) {
-		problems = append(problems, problem{"", "a zip of " + want.Name(v.manifest.DryRun) + "/", "a zip of " + top + "/", "get the package again from where it was made"})
+		problems = append(problems, wrong("", "a zip of "+want.Name(v.manifest.DryRun)+"/", "a zip of "+top+"/", "get the package again from where it was made"))
 	}
 	v.outcome(checkIdentity, "", problems)
 }
@@ -233,10 +260,10 @@ func subjectsOf(subjects []evidence.Subject) (map[string]string, []problem) {
 	var problems []problem
 	for _, s := range subjects {
 		if _, twice := sums[s.Name]; twice {
-			problems = append(problems, problem{s.Name, "one subject of this name", "two", ""})
+			problems = append(problems, wrong(s.Name, "one subject of this name", "two", ""))
 		}
 		if len(s.Digest) != 1 || s.Digest["sha256"] == "" {
-			problems = append(problems, problem{s.Name, "a sha256 digest and no other", "another set of digests", ""})
+			problems = append(problems, wrong(s.Name, "a sha256 digest and no other", "another set of digests", ""))
 		}
 		sums[s.Name] = s.Digest["sha256"]
 	}

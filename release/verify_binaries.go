@@ -73,11 +73,11 @@ func (v *verification) checkBinary(b Binary, info buildInfo) {
 func (v *verification) expectedSettings(recipe provenance.Recipe) (map[string]string, []problem) {
 	expected, err := recipe.Settings()
 	if err != nil {
-		return map[string]string{}, []problem{{recipe.Binary, "a recipe of this build type", archive.Printable(err.Error()), "the package was made by something else"}}
+		return map[string]string{}, []problem{wrong(recipe.Binary, "a recipe of this build type", archive.Printable(err.Error()), "the package was made by something else")}
 	}
 	invocation, err := recipe.Parse()
 	if err != nil || invocation.BuildVCS != "true" {
-		return expected, []problem{{recipe.Binary, "a recipe with -buildvcs=true", "without", "the package was made by something else"}}
+		return expected, []problem{wrong(recipe.Binary, "a recipe with -buildvcs=true", "without", "the package was made by something else")}
 	}
 	expected["vcs"] = "git"
 	expected["vcs.revision"] = v.manifest.Release.Source.GitCommit
@@ -97,7 +97,7 @@ func settingProblems(path string, expected map[string]string, info buildInfo) []
 	var problems []problem
 	for _, name := range sortedKeys(expected, actual) {
 		if expected[name] != actual[name] && !implied[name] {
-			problems = append(problems, problem{path, setting(name, expected[name]), setting(name, actual[name]), "the binary was not made by this recipe from this commit"})
+			problems = append(problems, wrong(path, setting(name, expected[name]), setting(name, actual[name]), "the binary was not made by this recipe from this commit"))
 		}
 	}
 	return problems
@@ -119,7 +119,7 @@ func (v *verification) packageProblems(b Binary, recipe provenance.Recipe) []pro
 	}
 	relative := strings.TrimPrefix(invocation.Package, ".")
 	if want := v.manifest.Release.Module + relative; want != b.Main {
-		return []problem{{b.Path, "main package " + archive.Printable(want), "main package " + archive.Printable(b.Main), "the binary was not made by this recipe"}}
+		return []problem{wrong(b.Path, "main package "+archive.Printable(want), "main package "+archive.Printable(b.Main), "the binary was not made by this recipe")}
 	}
 	return nil
 }
@@ -154,7 +154,7 @@ func (v *verification) checkResolved() {
 	var problems []problem
 	for _, uri := range sortedKeys(said, linkedIn) {
 		if said[uri] != linkedIn[uri] {
-			problems = append(problems, problem{path, "dependency " + dependency(uri, linkedIn[uri]), dependency(uri, said[uri]), "the provenance does not belong to these binaries"})
+			problems = append(problems, wrong(path, "dependency "+dependency(uri, linkedIn[uri]), dependency(uri, said[uri]), "the provenance does not belong to these binaries"))
 		}
 	}
 	external := definition.ExternalParameters
@@ -167,7 +167,7 @@ func (v *verification) checkResolved() {
 		},
 	}})
 	if external.DryRun != v.manifest.DryRun {
-		problems = append(problems, problem{path, fmt.Sprintf("dryRun %t", v.manifest.DryRun), fmt.Sprintf("dryRun %t", external.DryRun), ""})
+		problems = append(problems, wrong(path, fmt.Sprintf("dryRun %t", v.manifest.DryRun), fmt.Sprintf("dryRun %t", external.DryRun), ""))
 	}
 	v.outcome(checkProvenance, path, problems)
 }

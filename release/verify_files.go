@@ -183,14 +183,14 @@ func (v *verification) layerProblems() []problem {
 	var problems []problem
 	for _, path := range sortedKeys(want, have) {
 		if want[path] != have[path] {
-			problems = append(problems, problem{path, roleName(want[path]), roleName(have[path]), "the manifest does not describe a package"})
+			problems = append(problems, wrong(path, roleName(want[path]), roleName(have[path]), "the manifest does not describe a package"))
 		}
 	}
 	if (m.KeyID == "") != m.DryRun {
-		problems = append(problems, problem{ManifestFile, "a keyid, or a dry run", "keyid " + archive.Printable(m.KeyID), ""})
+		problems = append(problems, wrong(ManifestFile, "a keyid, or a dry run", "keyid "+archive.Printable(m.KeyID), ""))
 	}
 	if len(m.Binaries) == 0 {
-		problems = append(problems, problem{ManifestFile, "at least one binary", "none", ""})
+		problems = append(problems, wrong(ManifestFile, "at least one binary", "none", ""))
 	}
 	return problems
 }
@@ -272,22 +272,22 @@ func (v *verification) compare(path string, want map[string]*Artifact) []problem
 	artifact, listed := want[path]
 	switch {
 	case !exists:
-		return []problem{{path, "the file", "missing", "get the package again from where it was made"}}
+		return []problem{wrong(path, "the file", "missing", "get the package again from where it was made")}
 	case !listed && v.closingBundles()[path]:
 		return nil
 	case !listed:
-		return []problem{{archive.Printable(path), "no such file", "an extra file", "remove the file, or get the package again"}}
+		return []problem{wrong(archive.Printable(path), "no such file", "an extra file", "remove the file, or get the package again")}
 	}
 	mode, problems := "0644", []problem(nil)
 	if artifact != nil {
 		mode = artifact.Mode
 		if file.sha256 != artifact.SHA256 || file.size != artifact.Size {
-			problems = append(problems, problem{path, fmt.Sprintf("sha256 %s, %d bytes", artifact.SHA256, artifact.Size),
-				fmt.Sprintf("sha256 %s, %d bytes", file.sha256, file.size), "the file was changed after packaging"})
+			problems = append(problems, wrong(path, fmt.Sprintf("sha256 %s, %d bytes", artifact.SHA256, artifact.Size),
+				fmt.Sprintf("sha256 %s, %d bytes", file.sha256, file.size), "the file was changed after packaging"))
 		}
 	}
 	if file.mode != "" && file.mode != mode {
-		problems = append(problems, problem{path, "mode " + mode, "mode " + file.mode, "restore the owner's executable bit as the manifest has it"})
+		problems = append(problems, wrong(path, "mode "+mode, "mode "+file.mode, "restore the owner's executable bit as the manifest has it"))
 	}
 	return problems
 }
@@ -339,11 +339,11 @@ func differences(said, actual map[string]string, where string) []problem {
 		switch {
 		case s == a:
 		case s == "":
-			problems = append(problems, problem{archive.Printable(path), where, "not " + where, "get the package again from where it was made"})
+			problems = append(problems, wrong(archive.Printable(path), where, "not "+where, "get the package again from where it was made"))
 		case a == "":
-			problems = append(problems, problem{archive.Printable(path), "sha256 " + archive.Printable(s), "missing", "get the package again from where it was made"})
+			problems = append(problems, wrong(archive.Printable(path), "sha256 "+archive.Printable(s), "missing", "get the package again from where it was made"))
 		default:
-			problems = append(problems, problem{archive.Printable(path), "sha256 " + archive.Printable(s), "sha256 " + a, "the file was changed after packaging"})
+			problems = append(problems, wrong(archive.Printable(path), "sha256 "+archive.Printable(s), "sha256 "+a, "the file was changed after packaging"))
 		}
 	}
 	return problems

@@ -53,7 +53,7 @@ func (v *verification) linkProblems(path string) []problem {
 		err = fmt.Errorf("payload type %q", b.PayloadType)
 	}
 	if err != nil {
-		return []problem{{path, "a signed in-toto link", archive.Printable(err.Error()), hint}}
+		return []problem{wrong(path, "a signed in-toto link", archive.Printable(err.Error()), hint)}
 	}
 	_, p := v.authorize(path, v.manifest.KeyID, "", func(k envelope.PublicKey) error {
 		if want := inTotoKeyID(k); b.KeyID != want || path != "package."+want[:8]+".link" {
@@ -66,10 +66,10 @@ func (v *verification) linkProblems(path string) []problem {
 	}
 	var link linkMetadata
 	if err := envelope.Decode(b.Payload, &link); err != nil {
-		return []problem{{path, "in-toto link metadata", archive.Printable(err.Error()), hint}}
+		return []problem{wrong(path, "in-toto link metadata", archive.Printable(err.Error()), hint)}
 	}
 	if link.Type != "link" || link.Name != "package" {
-		return []problem{{path, "a link of the step package", archive.Printable(link.Type + " " + link.Name), hint}}
+		return []problem{wrong(path, "a link of the step package", archive.Printable(link.Type+" "+link.Name), hint)}
 	}
 	return v.linkArtifacts(link)
 }

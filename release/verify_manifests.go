@@ -30,12 +30,12 @@ func (v *verification) checkInstallers() {
 		described[i.Binary] = true
 		problems = append(problems, v.referenceProblems(InstallersFile, i.Binary, i.SHA256, i.Platform)...)
 		if h := v.files[i.Binary]; h.size != i.Size {
-			problems = append(problems, problem{i.Binary, fmt.Sprintf("%d bytes", i.Size), fmt.Sprintf("%d bytes", h.size), "the file was changed after packaging"})
+			problems = append(problems, wrong(i.Binary, fmt.Sprintf("%d bytes", i.Size), fmt.Sprintf("%d bytes", h.size), "the file was changed after packaging"))
 		}
 	}
 	for _, b := range v.manifest.Binaries {
 		if !described[b.Path] {
-			problems = append(problems, problem{b.Path, "an installer", "none", "the package was made by something else"})
+			problems = append(problems, wrong(b.Path, "an installer", "none", "the package was made by something else"))
 		}
 	}
 	v.outcome(checkInstallers, InstallersFile, problems)
@@ -52,7 +52,7 @@ func (v *verification) checkDeployment() {
 	for _, t := range doc.Targets {
 		problems = append(problems, v.referenceProblems(DeploymentFile+": "+t.ID, t.Binary, t.SHA256, t.Platform)...)
 		if seen[t.ID] {
-			problems = append(problems, problem{DeploymentFile, "one target " + t.ID, "two", "the package was made by something else"})
+			problems = append(problems, wrong(DeploymentFile, "one target "+t.ID, "two", "the package was made by something else"))
 		}
 		seen[t.ID] = true
 	}
@@ -79,7 +79,7 @@ func dryRunProblems(path string, said, want bool) []problem {
 	if said == want {
 		return nil
 	}
-	return []problem{{path, fmt.Sprintf("dryRun %t", want), fmt.Sprintf("dryRun %t", said), "the file belongs to another package"}}
+	return []problem{wrong(path, fmt.Sprintf("dryRun %t", want), fmt.Sprintf("dryRun %t", said), "the file belongs to another package")}
 }
 
 // referenceProblems compares what a document says of a binary with the binary that
@@ -91,12 +91,12 @@ func (v *verification) referenceProblems(where, path, sha256 string, p Platform)
 		}
 		var problems []problem
 		if h := v.files[path]; h.sha256 != sha256 {
-			problems = append(problems, problem{where, path + " with sha256 " + sha256, "sha256 " + h.sha256, "the file was changed after packaging"})
+			problems = append(problems, wrong(where, path+" with sha256 "+sha256, "sha256 "+h.sha256, "the file was changed after packaging"))
 		}
 		if b.Platform != p {
-			problems = append(problems, problem{where, path + " for " + b.Platform.String(), "for " + archive.Printable(p.String()), "the package was made by something else"})
+			problems = append(problems, wrong(where, path+" for "+b.Platform.String(), "for "+archive.Printable(p.String()), "the package was made by something else"))
 		}
 		return problems
 	}
-	return []problem{{where, "a binary of this release", archive.Printable(path), "the package was made by something else"}}
+	return []problem{wrong(where, "a binary of this release", archive.Printable(path), "the package was made by something else")}
 }

@@ -32,12 +32,12 @@ func (v *verification) checkSBOM() {
 		if s, listed := said[b.Path]; listed {
 			problems = append(problems, v.sbomBinaryProblems(b, s)...)
 		} else {
-			problems = append(problems, problem{b.Path, "an entry in the SBOM", "none", "the SBOM belongs to another package"})
+			problems = append(problems, wrong(b.Path, "an entry in the SBOM", "none", "the SBOM belongs to another package"))
 		}
 		delete(said, b.Path)
 	}
 	for _, extra := range sortedKeys(said) {
-		problems = append(problems, problem{archive.Printable(extra), "no entry in the SBOM", "one", "the SBOM belongs to another package"})
+		problems = append(problems, wrong(archive.Printable(extra), "no entry in the SBOM", "one", "the SBOM belongs to another package"))
 	}
 	v.outcome(checkSBOM, path, problems)
 }
@@ -56,7 +56,7 @@ func (v *verification) sbomIdentity(path string, doc *sbom.Document) []problem {
 		{"toolchain", v.manifest.Toolchain, doc.Toolchain},
 	} {
 		if f.want != f.got {
-			problems = append(problems, problem{path, f.what + " " + f.want, f.what + " " + archive.Printable(f.got), "the SBOM belongs to another release"})
+			problems = append(problems, wrong(path, f.what+" "+f.want, f.what+" "+archive.Printable(f.got), "the SBOM belongs to another release"))
 		}
 	}
 	return problems
@@ -81,7 +81,7 @@ func (v *verification) sbomBinaryProblems(b Binary, said sbom.Binary) []problem 
 		{"modules", moduleLines(said.Modules), moduleLines(actual.Modules)},
 	} {
 		if f.said != f.actual {
-			problems = append(problems, problem{b.Path, f.what + " " + archive.Printable(f.said) + ", as the SBOM says", f.what + " " + archive.Printable(f.actual), "the SBOM belongs to another binary"})
+			problems = append(problems, wrong(b.Path, f.what+" "+archive.Printable(f.said)+", as the SBOM says", f.what+" "+archive.Printable(f.actual), "the SBOM belongs to another binary"))
 		}
 	}
 	return problems

@@ -4,9 +4,11 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/rollproof/rollproof/evidence"
 	"github.com/rollproof/rollproof/evidence/envelope"
@@ -30,6 +32,26 @@ var closingName = regexp.MustCompile(`^release-evidence\.[0-9a-f]{16}\.sigstore\
 // ClosingName returns the name of the closing bundle that a further releaser adds.
 func ClosingName(k envelope.PublicKey) string {
 	return "release-evidence." + evidence.SHA256(k.Blob())[:16] + bundleSuffix
+}
+
+// ClosingStatement returns the bytes of a package's closing statement, unverified:
+// the statement whose digest names the act of releasing.
+func ClosingStatement(c Container) ([]byte, error) {
+	f, err := c.Open(ClosingFile)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxBundle))
+	if err != nil {
+		return nil, err
+	}
+	b, err := envelope.ParseBundle(data)
+	if err != nil {
+		return nil, err
+	}
+	_, err = evidence.DecodeStatement[Closing](b.Payload, evidence.ReleaseEvidence)
+	return b.Payload, err
 }
 
 // closingBundles are the files that may be there beside the closing statement's
@@ -56,14 +78,14 @@ func (v *verification) verifyBundle(path, predicateType string) (signedFile, *pr
 	hint := "the package was changed, or the key is not the one that made it"
 	data, err := v.read(path, maxBundle)
 	if err != nil {
-		return signedFile{}, &problem{path, "a signed statement", archive.Printable(err.Error()), hint}
+		return signedFile{}, new(wrong(path, "a signed statement", archive.Printable(err.Error()), hint))
 	}
 	b, err := envelope.ParseBundle(data)
 	if err != nil {
-		return signedFile{}, &problem{path, "a Sigstore bundle in its exact encoding", archive.Printable(err.Error()), hint}
+		return signedFile{}, new(wrong(path, "a Sigstore bundle in its exact encoding", archive.Printable(err.Error()), hint))
 	}
 	if b.PayloadType != evidence.PayloadType {
-		return signedFile{}, &problem{path, "payload type " + evidence.PayloadType, "payload type " + archive.Printable(b.PayloadType), hint}
+		return signedFile{}, new(wrong(path, "payload type "+evidence.PayloadType, "payload type "+archive.Printable(b.PayloadType), hint))
 	}
 	signer, p := v.authorize(path, b.KeyID, predicateType, b.Verify)
 	return signedFile{b, signer}, p
@@ -73,26 +95,27 @@ func (v *verification) verifyBundle(path, predicateType string) (signedFile, *pr
 // key may be used so.
 func (v *verification) authorize(path, keyid, predicateType string, verify func(envelope.PublicKey) error) (trust.Signer, *problem) {
 	if v.opts.Authority == nil {
-		return trust.Signer{}, &problem{path, "a key or trust root to verify with", "none was given", "give --key PUB, received on another way than the package"}
+		return trust.Signer{}, new(wrong(path, "a key or trust root to verify with", "none was given", "give --key PUB, received on another way than the package"))
 	}
 	use := v.use(keyid, predicateType)
 	key, known := v.opts.Authority.Key(keyid)
 	if known {
 		if err := verify(key); err != nil {
-			return trust.Signer{}, &problem{path, "a signature by " + key.KeyID(), err.Error(), "the file or its signature was changed after signing"}
+			return trust.Signer{}, new(wrong(path, "a signature by "+key.KeyID(), err.Error(), "the file or its signature was changed after signing"))
 		}
 	}
 	ruling := v.opts.Authority.Rule(use)
 	if !known || ruling.Outcome != trust.Granted {
-		return ruling.Signer, &problem{path, "a signature that counts", archive.Printable(ruling.Reason), ruling.Hint}
+		return ruling.Signer, &problem{path, "a signature that counts", archive.Printable(ruling.Reason), ruling.Hint, known && ruling.Outcome == trust.Unproved}
 	}
+	v.note(ruling.Notes...)
 	return ruling.Signer, nil
 }
 
 // checkTrust says what the verdict stands on, and refuses to stand on nothing.
 func (v *verification) checkTrust() {
 	if v.opts.Authority == nil {
-		v.verdict.Trust = TrustUsed{Mode: "none", Note: "no key and no trust root was given"}
+		v.verdict.Trust = TrustUsed{Mode: "none"}
 		if v.unsigned() {
 			v.notChecked(checkTrust, "", "a dry run is unsigned")
 			return
@@ -101,7 +124,12 @@ func (v *verification) checkTrust() {
 		return
 	}
 	f := v.opts.Authority.Facts()
-	v.verdict.Trust = TrustUsed{Mode: f.Mode, KeyID: f.KeyID, Pin: f.Pin, Digest: f.Digest, Version: f.Version, Note: f.CurrentReason}
+	v.verdict.Trust = TrustUsed{Mode: f.Mode, KeyID: f.KeyID, Pin: f.Pin, Digest: f.Digest, Version: f.Version}
+	if f.Mode == "root" {
+		v.verdict.Trust.Issued, v.verdict.Trust.Expires = f.Issued.Format(time.RFC3339), f.Expires.Format(time.RFC3339)
+		v.verdict.Trust.AgeDays = int(f.Age.Hours() / 24)
+	}
+	v.note(f.Notes...)
 	switch {
 	case f.Mode == "key" || f.Current == trust.Granted:
 		v.pass(checkTrust, "")
@@ -132,19 +160,20 @@ func (v *verification) checkClosing() {
 		case p != nil:
 			problems = append(problems, *p)
 		case payload != nil && string(payload) != string(signed.bundle.Payload):
-			problems = append(problems, problem{path, "the statement of " + ClosingFile, "another statement", "sign the package again: rollproof release sign"})
+			problems = append(problems, wrong(path, "the statement of "+ClosingFile, "another statement", "sign the package again: rollproof release sign"))
 		default:
 			payload = signed.bundle.Payload
 			signers[personOf(signed.signer)] = true
+			v.verdict.Signers = append(v.verdict.Signers, describeSigner(signed.signer))
 		}
 	}
 	if v.opts.Authority != nil && len(problems) == 0 {
 		if need := v.opts.Authority.Threshold(trust.Releaser); len(signers) < need {
-			problems = append(problems, problem{ClosingFile, fmt.Sprintf("signatures by %d persons", need), fmt.Sprintf("by %d", len(signers)), "let another releaser sign: rollproof release sign"})
+			problems = append(problems, wrong(ClosingFile, fmt.Sprintf("signatures by %d persons", need), fmt.Sprintf("by %d", len(signers)), "let another releaser sign: rollproof release sign"))
 		}
 	}
 	v.standOn(ClosingFile)
-	v.verdict.Signers = append(v.verdict.Signers, sortedKeys(signers)...)
+	slices.Sort(v.verdict.Signers)
 	v.outcome(checkClosingSignature, ClosingFile, problems)
 	v.checkSubjects(payload)
 }
@@ -164,11 +193,19 @@ func (v *verification) standOn(path string) {
 
 func (v *verification) checkClosingName(path, keyid string) *problem {
 	if key, ok := v.opts.Authority.Key(keyid); ok && path != ClosingName(key) {
-		return &problem{path, "the name " + ClosingName(key) + " for a signature by " + keyid, path, "rename the file"}
+		return new(wrong(path, "the name "+ClosingName(key)+" for a signature by "+keyid, path, "rename the file"))
 	}
 	return nil
 }
 
+func describeSigner(s trust.Signer) string {
+	if s.Person == "" {
+		return s.KeyID
+	}
+	return archive.Printable(fmt.Sprintf("%s (%s), %s %s", s.Person, s.Name, s.Role, s.KeyID))
+}
+
+// personOf is what a threshold counts.
 func personOf(s trust.Signer) string {
 	if s.Person != "" {
 		return s.Person
@@ -200,7 +237,7 @@ func (v *verification) checkSubjects(payload []byte) {
 	}
 	problems = append(problems, differences(said, actual, "a subject of the closing statement")...)
 	if digest := v.files[ManifestFile].sha256; s.Predicate.Manifest != digest {
-		problems = append(problems, problem{ManifestFile, "sha256 " + archive.Printable(s.Predicate.Manifest), "sha256 " + digest, "the file was changed after packaging"})
+		problems = append(problems, wrong(ManifestFile, "sha256 "+archive.Printable(s.Predicate.Manifest), "sha256 "+digest, "the file was changed after packaging"))
 	}
 	v.outcome(checkClosingSubjects, "", problems)
 }
@@ -244,7 +281,7 @@ func (v *verification) checkDetached(path string) *problem {
 	}
 	s, err := evidence.DecodeStatement[struct{}](signed.bundle.Payload, evidence.DetachedSignature)
 	if err != nil {
-		return &problem{path, "a statement over " + path, archive.Printable(err.Error()), "the package was made by something else"}
+		return new(wrong(path, "a statement over "+path, archive.Printable(err.Error()), "the package was made by something else"))
 	}
 	said, problems := subjectsOf(s.Subject)
 	problems = append(problems, differences(said, map[string]string{path: v.files[path].sha256}, "signed")...)
@@ -257,7 +294,7 @@ func (v *verification) checkDetached(path string) *problem {
 // checkLayerKey compares a layer 2 signature's key with the manifest's keyid.
 func (v *verification) checkLayerKey(keyid string) *problem {
 	if v.manifest.KeyID != keyid {
-		return &problem{"", "signed by " + archive.Printable(v.manifest.KeyID) + ", as the manifest says", "signed by " + keyid, "the file belongs to another package"}
+		return new(wrong("", "signed by "+archive.Printable(v.manifest.KeyID)+", as the manifest says", "signed by "+keyid, "the file belongs to another package"))
 	}
 	return nil
 }
@@ -319,7 +356,7 @@ func (v *verification) provenancePayload(path string) ([]byte, []problem) {
 		v.skipUnsigned(checkProvenanceSignature)
 		data, err := v.read(path, maxManifest)
 		if err != nil {
-			return nil, []problem{{path, "a provenance statement", archive.Printable(err.Error()), "get the package again"}}
+			return nil, []problem{wrong(path, "a provenance statement", archive.Printable(err.Error()), "get the package again")}
 		}
 		return data, nil
 	}

@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"io/fs"
 
+	"github.com/rollproof/rollproof/evidence/envelope"
 	"github.com/rollproof/rollproof/evidence/keys"
+	"github.com/rollproof/rollproof/evidence/trust"
+	"github.com/rollproof/rollproof/evidence/trust/memory"
 	"github.com/rollproof/rollproof/release/dist"
 	"github.com/rollproof/rollproof/release/gobuild"
 	"github.com/urfave/cli/v2"
@@ -55,6 +58,7 @@ func translate(ctx context.Context, err error) failure {
 		f      failure
 		shown  *shownError
 		key    *keys.Error
+		root   *trust.Error
 		build  *gobuild.Error
 		exists *dist.ExistsError
 	)
@@ -65,6 +69,10 @@ func translate(ctx context.Context, err error) failure {
 		return failure{Code: shown.code}
 	case ctx.Err() != nil:
 		return failure{exitFailed, "interrupted", "nothing was left behind; run it again"}
+	case errors.As(err, &root):
+		return failure{trustExit(err), err.Error(), root.Hint}
+	case trustExit(err) == exitEvidence:
+		return failure{exitEvidence, err.Error(), "get the trust directory from the root's owners"}
 	case errors.As(err, &exists):
 		return failure{exitConflict, exists.Error(), "another package has this version; --replace takes its place"}
 	case errors.As(err, &build):
@@ -83,6 +91,19 @@ func translate(ctx context.Context, err error) failure {
 func keyExit(err error) int {
 	if errors.Is(err, keys.ErrAgent) || errors.Is(err, keys.ErrNotInAgent) || errors.Is(err, fs.ErrNotExist) {
 		return exitFailed
+	}
+	return exitUsage
+}
+
+// trustExit is 3 for a trust root that does not verify.
+func trustExit(err error) int {
+	for _, bad := range []error{
+		trust.ErrForeignFile, trust.ErrGap, trust.ErrThreshold, trust.ErrStep, trust.ErrPin, trust.ErrFork,
+		trust.ErrRollback, trust.ErrMinVersion, envelope.ErrSignature, memory.ErrDamaged,
+	} {
+		if errors.Is(err, bad) {
+			return exitEvidence
+		}
 	}
 	return exitUsage
 }

@@ -6,7 +6,9 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/rollproof/rollproof/evidence"
 	"github.com/rollproof/rollproof/evidence/envelope"
+	"github.com/rollproof/rollproof/evidence/trust"
 	"github.com/rollproof/rollproof/internal/config"
 	"github.com/rollproof/rollproof/release"
 	"github.com/rollproof/rollproof/release/dist"
@@ -25,6 +27,7 @@ func (p *program) packageCommand() *cli.Command {
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "dry-run", Usage: "show the plan, build and package without signing; needs no tag and no key"},
 			&cli.StringFlag{Name: "key", Usage: "signing `KEY`: a file or ssh-agent:SHA256:… (default: ROLLPROOF_SIGNING_KEY)"},
+			&cli.StringFlag{Name: "trust", Usage: "trust `DIR` whose versions the package shall carry"},
 			&cli.StringFlag{Name: "C", Aliases: []string{"directory"}, Usage: "work in `DIR`"},
 			&cli.StringFlag{Name: "version", Usage: "`TAG` to release, when several tags point at HEAD"},
 			&cli.StringFlag{Name: "name", Usage: "`NAME` of the release (default: the module path's last element)"},
@@ -49,9 +52,12 @@ type packaging struct {
 	replace bool
 	out     string
 	signer  envelope.Signer
+	trust   map[string][]byte // files for trust/
 	builder *gobuild.Builder
-	plan    *release.Plan
-	config  *config.Config
+
+	authority trust.Authority // what they say, nil without them
+	plan      *release.Plan
+	config    *config.Config
 }
 
 func (p *program) packageRelease(ctx *cli.Context) (err error) {
@@ -72,6 +78,11 @@ func (p *program) packageRelease(ctx *cli.Context) (err error) {
 			return err
 		}
 	}
+	if dir := ctx.String("trust"); dir != "" {
+		if err := run.readTrust(dir); err != nil {
+			return err
+		}
+	}
 	run.builder, err = gobuild.New(gobuild.Options{
 		Dir: dir, Version: ctx.String("version"), DryRun: run.dryRun, Name: ctx.String("name"),
 		Mains: ctx.StringSlice("main"), Platforms: platforms,
@@ -86,10 +97,44 @@ func (p *program) packageRelease(ctx *cli.Context) (err error) {
 	if run.plan, err = run.builder.Plan(ctx.Context); err != nil {
 		return err
 	}
+	if err := run.checkSigner(); err != nil {
+		return err
+	}
 	if err := run.showPlan(); err != nil {
 		return err
 	}
 	return run.make(ctx.Context)
+}
+
+// readTrust reads the versions that the package shall carry.
+func (run *packaging) readTrust(dir string) error {
+	_, d, _, err := openTrust(dir)
+	if err != nil {
+		return err
+	}
+	run.trust = d.Complete()
+	chain, err := trust.Load(run.trust, trust.Digest(run.trust[trust.FileName(1)]))
+	if err != nil {
+		return badTrust(err)
+	}
+	run.authority, err = chain.At(run.now(), trust.Options{})
+	return err
+}
+
+// checkSigner refuses, before anything is built, a key that the carried trust root
+// does not let sign this release now.
+func (run *packaging) checkSigner() error {
+	if run.signer == nil || run.authority == nil {
+		return nil
+	}
+	ruling := run.authority.Rule(trust.Use{
+		KeyID: run.signer.Public().KeyID(), Role: trust.Releaser, PredicateType: evidence.ReleaseEvidence,
+		Project: run.plan.Project, Signing: true,
+	})
+	if ruling.Outcome != trust.Granted {
+		return failure{exitRule, "this key may not sign: " + ruling.Reason, ruling.Hint}
+	}
+	return nil
 }
 
 // readConfig parses rollproof.yaml, as the commit has it, and returns the name that
@@ -125,7 +170,7 @@ func (run *packaging) make(ctx context.Context) (err error) {
 	}
 	in := release.Ingredients{
 		Plan: run.plan, Built: built, Facts: facts, Tool: version(), DryRun: run.dryRun, Signer: run.signer,
-		Link: link.Write,
+		Link: link.Write, Trust: run.trust,
 	}
 	if run.config != nil {
 		in.Settings = run.config.Settings()

@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime/debug"
 	"strings"
+	"time"
 
 	"github.com/rollproof/rollproof/evidence/envelope"
 	"github.com/urfave/cli/v2"
@@ -22,11 +23,15 @@ type program struct {
 	stdout  io.Writer
 	stderr  io.Writer
 	json    bool // --json was given
+	clock   func() time.Time
 }
 
 func newProgram(args, environ []string, stdin io.Reader, stdout, stderr io.Writer) *program {
-	return &program{args: args, environ: environ, stdin: stdin, stdout: stdout, stderr: stderr}
+	return &program{args: args, environ: environ, stdin: stdin, stdout: stdout, stderr: stderr, clock: time.Now}
 }
+
+// now is the clock of this machine, in UTC. A command reads it once.
+func (p *program) now() time.Time { return p.clock().UTC() }
 
 // env returns a variable of the environment, "" when it is not set.
 func (p *program) env(name string) string {
@@ -96,7 +101,8 @@ func (p *program) app() *cli.App {
 		CommandNotFound:           nil,
 		Action:                    unknownCommand,
 		Commands: []*cli.Command{
-			p.group("release", "make, verify and inspect packages", p.packageCommand(), p.verifyPackageCommand()),
+			p.group("release", "make, verify and inspect packages", p.packageCommand(), p.verifyPackageCommand(), p.signCommand()),
+			p.trustCommand(),
 			p.group("keys", "make and look at keys", p.keysGenerateCommand(), p.keysPublicCommand(), p.keysInspectCommand()),
 			p.group("schemas", "the JSON Schema of every document", p.schemasListCommand(), p.schemasShowCommand()),
 			p.manCommand(),

@@ -48,6 +48,26 @@ func (d Document) Next(issued time.Time) (*Edit, error) {
 	return &Edit{next}, nil
 }
 
+// Amend begins d again, for a version that nobody has signed yet. Its date becomes
+// issued, and so does the first day of keys that this version brought.
+func (d Document) Amend(issued time.Time) (*Edit, error) {
+	data, err := d.Marshal()
+	if err != nil {
+		return nil, err
+	}
+	again, err := Parse(data) // a deep copy
+	if err != nil {
+		return nil, err
+	}
+	for i := range again.Keys {
+		if again.Keys[i].NotBefore.Equal(d.Issued) {
+			again.Keys[i].NotBefore = second(issued)
+		}
+	}
+	again.Issued = second(issued)
+	return &Edit{again}, nil
+}
+
 func second(t time.Time) time.Time { return t.UTC().Truncate(time.Second) }
 
 // Document returns the finished version.
@@ -215,10 +235,10 @@ func (e *Edit) revoke(keyid string, r Revocation) error {
 		if err := old.allows(&r); err != nil {
 			return fmt.Errorf("%s: %w", keyid, err)
 		}
-		r.Trees, r.Keep = append(r.Trees, old.Trees...), append(r.Keep, old.Keep...)
+		r.Trees, r.Keep = slices.Concat(r.Trees, old.Trees), slices.Concat(r.Keep, old.Keep)
 	}
 	r.Keep = unique(r.Keep)
-	slices.SortFunc(r.Trees, compareTrees)
+	r.Trees = slices.SortedFunc(slices.Values(r.Trees), compareTrees)
 	r.Trees = slices.CompactFunc(r.Trees, func(a, b Tree) bool { return a.equal(b) })
 	if err := r.check(); err != nil {
 		return fmt.Errorf("%s: %w", keyid, err)

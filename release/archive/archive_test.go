@@ -304,13 +304,15 @@ type closer struct {
 
 func (c closer) Close() error { return c.err }
 
-type brokenWriter struct{ room int }
-
 var errBroken = errors.New("broken on purpose")
 
+// A brokenWriter fails at one byte, once, and forgets about it.
+type brokenWriter struct{ at int }
+
 func (w *brokenWriter) Write(p []byte) (int, error) {
-	if w.room -= len(p); w.room < 0 {
-		return 0, errBroken
+	at := w.at
+	if w.at -= len(p); at >= 0 && w.at < 0 {
+		return at, errBroken
 	}
 	return len(p), nil
 }
@@ -319,9 +321,9 @@ func (w *brokenWriter) Write(p []byte) (int, error) {
 func TestErrorsOfTheWorldComeBack(t *testing.T) {
 	list := entries(demo[:1])
 	whole := len(write(t, demo[0]))
-	for room := range whole {
-		if err := archive.Write(&brokenWriter{room}, top, list, opener(demo)); !errors.Is(err, errBroken) {
-			t.Errorf("writer with room for %d bytes: error is %v", room, err)
+	for at := range whole {
+		if err := archive.Write(&brokenWriter{at}, top, list, opener(demo)); !errors.Is(err, errBroken) {
+			t.Errorf("byte %d can't be written: error is %v", at, err)
 		}
 	}
 	sources := map[string]func(archive.Entry) (io.ReadCloser, error){

@@ -9,7 +9,7 @@ import (
 // nothing that a terminal would act on.
 type Error struct {
 	Entry   string // name of the entry, or the path, escaped by Printable and cut to a sensible length; "" for the zip as a whole
-	Part    string // "local header", "central header", "central directory", "end record", "data"; "" where the problem has no part
+	Part    string // "local header", "central header", "central directory", "end record", "data" or "input"; "" where Offset is -1
 	Offset  int64  // of that part in the zip, in bytes; -1 where there is no zip
 	Problem string // the fact, with what was expected: "compressed with method 8 (deflate), expected 0 (store)"
 }
@@ -21,11 +21,7 @@ func (e *Error) Error() string {
 	if e.Entry != "" {
 		b.WriteString(e.Entry + ": ")
 	}
-	switch {
-	case e.Offset < 0:
-	case e.Part == "":
-		fmt.Fprintf(&b, "at offset %d: ", e.Offset)
-	default:
+	if e.Offset >= 0 {
 		fmt.Fprintf(&b, "%s at offset %d: ", e.Part, e.Offset)
 	}
 	b.WriteString(e.Problem)

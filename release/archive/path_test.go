@@ -39,6 +39,7 @@ func TestCheckPathRefuses(t *testing.T) {
 		{"three dots", "...", `begins with "."`},
 		{"backslash", `a\b`, "backslash in a path"},
 		{"drive", "c:x", "path begins with a Windows drive"},
+		{"drive alone", "c:", "path begins with a Windows drive"},
 		{"colon", "file:stream", `character ":"`},
 		{"directory", "a/", "names a directory"},
 		{"empty element", "a//b", "empty element"},

@@ -199,7 +199,8 @@ func (m *member) setPath() (problem string) {
 	return pathProblem(path, maxPath)
 }
 
-// orderProblem tells what keeps m from following the members so far.
+// orderProblem tells what keeps m from following the members so far. Equal names
+// are left to clash.
 func (p *plan) orderProblem(m *member) string {
 	if len(p.members) == 0 {
 		return ""
@@ -207,8 +208,6 @@ func (p *plan) orderProblem(m *member) string {
 	before := &p.members[len(p.members)-1]
 	top, _, _ := strings.Cut(before.name, "/")
 	switch {
-	case before.name == m.name:
-		return "listed twice"
 	case !strings.HasPrefix(m.name, top+"/"):
 		return "lies in another directory than the entries before it, expected " + top
 	case before.name > m.name:
@@ -238,7 +237,7 @@ func readFull(r io.ReaderAt, b []byte, offset int64) error {
 	case n == len(b):
 		return nil
 	case err == nil || errors.Is(err, io.EOF):
-		return &Error{Offset: offset, Problem: fmt.Sprintf("input ends after %d bytes, expected %d", n, len(b))}
+		return &Error{Part: "input", Offset: offset, Problem: fmt.Sprintf("ends after %d bytes, expected %d", n, len(b))}
 	}
 	return fmt.Errorf("read %d bytes at offset %d: %w", len(b), offset, err)
 }

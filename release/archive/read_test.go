@@ -2,7 +2,6 @@ package archive_test
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -155,7 +154,7 @@ func TestShorterThanSaid(t *testing.T) {
 		if err == nil {
 			_, err = readAll(z)
 		}
-		wantError(t, err, "input ends after")
+		wantError(t, err, "ends after")
 	}
 }
 
@@ -218,17 +217,21 @@ func (s *sparse) ReadAt(p []byte, offset int64) (int, error) {
 	return len(p), nil
 }
 
-// TestHugeEntryTakesNoMemory reads the headers of a real zip of 3 GiB of zeros.
+// zeros returns a real zip of one file of zeros, without its data in memory. The
+// recorded CRC-32 is that of no data.
+func zeros(t testing.TB, size int64) *sparse {
+	b := peerZip(t, peers(file{"zeros", "", 0o644})...)
+	local := nth(b, centralMark, 0)
+	for _, at := range []int{18, 22, local + 20, local + 24} {
+		put32(b, at, uint32(size))
+	}
+	put32(b, len(b)-22+16, uint32(int64(local)+size))
+	return &sparse{int64(len(b)) + size, map[int64][]byte{0: b[:local], int64(local) + size: b[local:]}}
+}
+
 func TestHugeEntryTakesNoMemory(t *testing.T) {
 	const size = int64(3 << 30)
-	b := peerZip(t, peers(file{"zeros", "", 0o644})...)
-	local := len("PK..") + 26 + len(top+"/zeros")
-	for _, at := range []int{18, 22, local + 20, local + 24} {
-		binary.LittleEndian.PutUint32(b[at:], uint32(size))
-	}
-	end := len(b) - 22
-	binary.LittleEndian.PutUint32(b[end+16:], uint32(int64(local)+size))
-	s := &sparse{int64(len(b)) + size, map[int64][]byte{0: b[:local], int64(local) + size: b[local:]}}
+	s := zeros(t, size)
 	n := allocated(func() {
 		z, err := archive.NewReader(s, s.size)
 		if err != nil {
@@ -245,6 +248,18 @@ func TestHugeEntryTakesNoMemory(t *testing.T) {
 	if n > 64<<10 {
 		t.Errorf("took %d bytes of memory", n)
 	}
+}
+
+func TestLargestZip(t *testing.T) {
+	rest := zeros(t, 0).size
+	if s := zeros(t, archive.MaxSize-rest); s.size != archive.MaxSize {
+		t.Errorf("zip has %d bytes", s.size)
+	} else if _, err := archive.NewReader(s, s.size); err != nil {
+		t.Errorf("the largest zip is refused: %v", err)
+	}
+	s := zeros(t, archive.MaxSize-rest+1)
+	_, err := archive.NewReader(s, s.size)
+	wantError(t, err, "4294967296 bytes, expected a zip of 22 to 4294967295")
 }
 
 // TestDeclaredSizeTakesNoMemory declares in a small zip what it does not have.
@@ -266,24 +281,20 @@ func TestDeclaredSizeTakesNoMemory(t *testing.T) {
 	}
 }
 
-// TestMemoryFollowsTheDirectory reads the largest directory of the deepest paths.
+// TestMemoryFollowsTheDirectory reads paths that are as deep as can be, so that
+// remembering each of their directories would take far more than the headers do.
 func TestMemoryFollowsTheDirectory(t *testing.T) {
-	deep := strings.Repeat("d/", 197)
-	list := make([]archive.Entry, archive.MaxEntries)
-	for i := range list {
-		list[i] = archive.Entry{Path: fmt.Sprintf("%s%05d", deep, i), Mode: 0o644}
+	var files []file
+	for i := range 2000 {
+		files = append(files, file{fmt.Sprintf("%s%04d", strings.Repeat("d/", 198), i), "", 0o644})
 	}
-	var b bytes.Buffer
-	empty := func(archive.Entry) (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("")), nil }
-	if err := archive.Write(&b, "t", list, empty); err != nil {
-		t.Fatal(err)
-	}
+	b := write(t, files...)
 	n := allocated(func() {
-		if _, err := read(b.Bytes()); err != nil {
+		if _, err := read(b); err != nil {
 			t.Fatal(err)
 		}
 	})
-	if n > 8*archive.MaxDirectory {
-		t.Errorf("took %d MiB of memory in all", n>>20)
+	if directory := len(b) - nth(b, centralMark, 0); n > 8*uint64(directory) {
+		t.Errorf("took %d bytes of memory in all for a directory of %d bytes", n, directory)
 	}
 }

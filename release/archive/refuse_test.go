@@ -78,8 +78,10 @@ var hostileHeaders = []hostile{
 	{"block device", header(func(h *zip.FileHeader) { h.ExternalAttrs = 0o060644 << 16 }), "block device"},
 	{"setuid", header(func(h *zip.FileHeader) { h.ExternalAttrs = 0o104755 << 16 }), "Unix mode 0104755, expected a regular file"},
 	{"writable by all", header(func(h *zip.FileHeader) { h.ExternalAttrs = 0o100666 << 16 }), "Unix mode 0100666"},
-	{"no file type", header(func(h *zip.FileHeader) { h.ExternalAttrs = 0o000644 << 16 }), "Unix mode 0644"},
+	{"no file type", header(func(h *zip.FileHeader) { h.ExternalAttrs = 0o000644 << 16 }), ": Unix mode 0644, expected a regular file"},
 	{"MS-DOS attributes", header(func(h *zip.FileHeader) { h.ExternalAttrs |= 0x20 }), "MS-DOS attributes 0x0020, expected none"},
+	{"read-only attribute", header(func(h *zip.FileHeader) { h.ExternalAttrs |= 1 }), "MS-DOS attributes 0x0001, expected none"},
+	{"symlink with MS-DOS attributes", header(func(h *zip.FileHeader) { h.ExternalAttrs = 0o120777<<16 | 0x20 }), "symbolic link"},
 	{"date", header(func(h *zip.FileHeader) { h.ModifiedDate = 46<<9 | 7<<5 | 30; h.ModifiedTime = 13<<11 | 45<<5 | 1 }), "modified 2026-07-30 13:45:02, expected 1980-01-01 00:00:00"},
 	{"version needed", header(func(h *zip.FileHeader) { h.ReaderVersion = 20 }), "version needed 0x0014, expected 0x000a"},
 	{"made on MS-DOS", header(func(h *zip.FileHeader) { h.CreatorVersion = 10 }), "version made by 0x000a, expected 0x030a"},
@@ -140,6 +142,11 @@ var hostileStructure = []hostile{
 		put32(b, len(b)-22+12, uint32(len(b)-22-nth(b, centralMark, 0)))
 		return b
 	}, "76 bytes after the last of 3 headers, expected none"},
+	{"one byte more in the directory", func(t testing.TB) []byte {
+		b := inserted(endMark, 0, "P")(t)
+		put32(b, len(b)-22+12, uint32(len(b)-22-nth(b, centralMark, 0)))
+		return b
+	}, "1 bytes after the last of 3 headers, expected none"},
 	{"fewer entries than headers", patched(func(b []byte) { b[len(b)-22+8], b[len(b)-22+10] = 2, 2 }), "bytes after the last of 2 headers, expected none"},
 	{"more entries than headers", patched(func(b []byte) { b[len(b)-22+8], b[len(b)-22+10] = 4, 4 }), "the directory ends after entry 3"},
 	{"central name too long", patched(func(b []byte) { put16(b, nth(b, centralMark, 2)+28, 5000) }), "name of 5000 bytes, expected at most the 39 that are left"},

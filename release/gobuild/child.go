@@ -45,19 +45,21 @@ func (c child) run(ctx context.Context) (stdout, stderr []byte, err error) {
 	return out.Bytes(), errs.Bytes(), nil
 }
 
-// name is what messages call the child: the program and its first plain word.
+// name is what messages call the child: the program and its first plain words,
+// at most two.
 func (c child) name() string {
-	name := strings.TrimSuffix(filepath.Base(c.path), ".exe")
-	for i := 0; i < len(c.args); i++ {
-		if c.args[i] == "-c" {
+	words := []string{strings.TrimSuffix(filepath.Base(c.path), ".exe")}
+	for i := 0; i < len(c.args) && len(words) < 3; i++ {
+		switch {
+		case c.args[i] == "-c":
 			i++
-			continue
-		}
-		if !strings.HasPrefix(c.args[i], "-") {
-			return name + " " + c.args[i]
+		case !strings.HasPrefix(c.args[i], "-"):
+			words = append(words, c.args[i])
+		case len(words) > 1:
+			return strings.Join(words, " ")
 		}
 	}
-	return name
+	return strings.Join(words, " ")
 }
 
 // A childError tells which child failed, in one line.

@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/rollproof/rollproof/release"
+	"golang.org/x/mod/modfile"
 	gomodule "golang.org/x/mod/module"
 )
 
@@ -48,13 +49,14 @@ type linked struct {
 // linkedModule says where the source of a dependency lies.
 func (b *Builder) linkedModule(dep *debug.Module) (linked, error) {
 	l := linked{importPath: dep.Path, name: release.ModuleName{Path: dep.Path, Version: dep.Version}, sum: dep.Sum}
-	if to := dep.Replace; to != nil && to.Version != "" {
-		l.name, l.sum = release.ModuleName{Path: to.Path, Version: to.Version}, to.Sum
-	} else if to != nil {
-		l.dir, l.sum = filepath.Join(b.mod.root, filepath.FromSlash(to.Path)), ""
-		if filepath.IsAbs(filepath.FromSlash(to.Path)) {
-			l.dir = filepath.FromSlash(to.Path)
+	switch to := dep.Replace; {
+	case to == nil:
+	case modfile.IsDirectoryPath(to.Path):
+		if l.dir, l.sum = filepath.FromSlash(to.Path), ""; !filepath.IsAbs(l.dir) {
+			l.dir = filepath.Join(b.mod.root, l.dir)
 		}
+	default:
+		l.name, l.sum = release.ModuleName{Path: to.Path, Version: to.Version}, to.Sum
 	}
 	switch {
 	case b.mod.vendored:

@@ -236,6 +236,15 @@ func lastElement(p string) string {
 	return base
 }
 
+// binaryName is a main's name in the release: the project's at the module's
+// root, else the last element of its directory that is no major version.
+func binaryName(dir, project string) string {
+	if name := lastElement(dir); name != "." && !versionElement.MatchString(name) {
+		return name
+	}
+	return project
+}
+
 // mainPath writes a directory as go build takes it: "." or "./cmd/age".
 func mainPath(dir string) string {
 	if dir == "." {

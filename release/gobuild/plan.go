@@ -145,16 +145,12 @@ func (b *Builder) zeroConfig(find *finder, project string) (choice, error) {
 	}
 	chosen := choice{project: project}
 	for _, dir := range dirs {
-		binary := project
-		if dir != "." {
-			binary = lastElement(dir)
-		}
 		with, without := find.platforms(dir, b.platforms(), nil)
 		if len(with) == 0 {
 			return choice{}, usage("choose another --main or --target", "%s has no main package for %s", mainPath(dir), joined(without))
 		}
 		for _, p := range with {
-			chosen.units = append(chosen.units, unit{dir: dir, binary: binary, platform: p, origin: mainPath(dir)})
+			chosen.units = append(chosen.units, unit{dir: dir, binary: binaryName(dir, project), platform: p, origin: mainPath(dir)})
 		}
 		chosen.skipped = append(chosen.skipped, skippedPlatforms(dir, without)...)
 	}

@@ -40,9 +40,10 @@ func cloneSource(ctx context.Context, r *repository, tag string) (*source, error
 	if err := os.Mkdir(root, 0o700); err != nil {
 		return nil, failed(err, "clone cannot be made: %v", err)
 	}
-	want := r.commit.id
+	ref, want := r.commit.id, r.commit.id
 	if tag != "" {
-		want = "refs/tags/" + tag + ":refs/tags/" + tag
+		ref = "refs/tags/" + tag
+		want = ref + ":" + ref
 	}
 	steps := [][]string{
 		{"init", "-q", "--template=", "--initial-branch=release", "--object-format=" + r.format},
@@ -55,14 +56,15 @@ func cloneSource(ctx context.Context, r *repository, tag string) (*source, error
 		}
 	}
 	s := &source{root: root}
-	if err := s.checkOut(ctx, r); err != nil {
+	if err := s.checkOut(ctx, r, ref); err != nil {
 		return nil, err
 	}
 	return s, nil
 }
 
-// checkOut writes the files and compares every one with the commit.
-func (s *source) checkOut(ctx context.Context, r *repository) error {
+// checkOut writes the files of what was fetched and compares every one with the
+// commit.
+func (s *source) checkOut(ctx context.Context, r *repository, ref string) error {
 	info := filepath.Join(s.root, ".git", "info")
 	if err := os.MkdirAll(info, 0o700); err != nil {
 		return failed(err, "clone cannot be written: %v", err)
@@ -70,7 +72,8 @@ func (s *source) checkOut(ctx context.Context, r *repository) error {
 	if err := os.WriteFile(filepath.Join(info, "attributes"), []byte(rawAttributes), 0o600); err != nil {
 		return failed(err, "clone cannot be written: %v", err)
 	}
-	if _, _, err := r.m.git(s.root, "-c", "advice.detachedHead=false", "checkout", "-q", "--detach", r.commit.id).run(ctx); err != nil {
+	checkout := r.m.git(s.root, "-c", "advice.detachedHead=false", "checkout", "-q", "--detach", ref)
+	if _, _, err := checkout.run(ctx); err != nil {
 		return failed(err, "commit %s cannot be checked out: %v", r.commit.id, err)
 	}
 	raw, _, err := r.m.git(s.root, "cat-file", "commit", "HEAD").run(ctx)

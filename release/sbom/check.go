@@ -22,6 +22,7 @@ var (
 	sumPattern    = regexp.MustCompile(`^h1:[A-Za-z0-9+/]{43}=$`)
 	toolPattern   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._+~-]*-[A-Za-z0-9._+~-]+$`)
 	targetPattern = regexp.MustCompile(`^[a-z0-9]+$`)
+	idPattern     = regexp.MustCompile(`^SPDXRef-[A-Za-z0-9.-]{1,240}$`)
 	goPattern     = regexp.MustCompile(`^go1[.-][!-~]+( [!-~]+)*$`)
 )
 
@@ -32,13 +33,19 @@ type field struct {
 	optional    bool
 }
 
+// maxField is the length in bytes of the longest name, path, digest or version.
+const maxField = 512
+
 func checkFields(fields []field) error {
 	for _, f := range fields {
 		if f.value == "" && f.optional {
 			continue
 		}
+		if len(f.value) > maxField {
+			return fmt.Errorf("%s has %d bytes, at most %d are allowed", f.name, len(f.value), maxField)
+		}
 		if !f.pattern.MatchString(f.value) {
-			return fmt.Errorf("%s is %q, expected to match %s", f.name, f.value, f.pattern)
+			return fmt.Errorf("%s is %.200q, expected to match %s", f.name, f.value, f.pattern)
 		}
 	}
 	return nil
@@ -47,8 +54,8 @@ func checkFields(fields []field) error {
 // checkLine refuses text that is empty, not UTF-8, or would not stay on its line.
 func checkLine(name, text string) error {
 	bad := func(r rune) bool { return !unicode.IsPrint(r) }
-	if text == "" || !utf8.ValidString(text) || strings.ContainsFunc(text, bad) || strings.TrimSpace(text) != text {
-		return fmt.Errorf("%s is %q, expected one line of printable text", name, text)
+	if text == "" || len(text) > maxField || !utf8.ValidString(text) || strings.ContainsFunc(text, bad) || strings.TrimSpace(text) != text {
+		return fmt.Errorf("%s is %.200q, expected one line of printable text, at most %d bytes", name, text, maxField)
 	}
 	return nil
 }
@@ -166,10 +173,10 @@ func (m Linked) check() error {
 		{"sum", m.Sum, sumPattern, true},
 		{"sum of the replacement", m.Replace.Sum, sumPattern, true},
 	}); err != nil {
-		return fmt.Errorf("module %s: %w", m.Path, err)
+		return fmt.Errorf("module %.100q: %w", m.Path, err)
 	}
 	if err := checkVersion(m.Version); err != nil {
-		return fmt.Errorf("module %s: %w", m.Path, err)
+		return fmt.Errorf("module %.100q: %w", m.Path, err)
 	}
 	r := m.Replace
 	switch {
@@ -212,10 +219,10 @@ func (m Module) check() error {
 
 func checkExtracted(x ExtractedText) error {
 	if !utf8.ValidString(x.Text) || strings.Contains(x.Text, "\r") {
-		return fmt.Errorf("%s: text is not UTF-8 with LF line ends", x.ID)
+		return fmt.Errorf("%.80q: text is not UTF-8 with LF line ends", x.ID)
 	}
 	if want := refOf(x.Text); x.ID != want {
-		return fmt.Errorf("%s: the text is that of %s", x.ID, want)
+		return fmt.Errorf("%.80q: the text is that of %s", x.ID, want)
 	}
 	return nil
 }

@@ -10,13 +10,15 @@ import (
 	"unicode/utf8"
 )
 
-// Bounds that keep the memory for decoding a hostile document at a small multiple
-// of its size. A document that Write made is far inside: it is at most 5 deep and
-// spends more than 140 bytes on an object and more than 40 on a value.
+// Bounds that keep the memory for a hostile document at a small multiple of its
+// size. Every document that Write makes is inside: it is at most 5 deep, and its
+// objects and values need more bytes than that.
 const (
-	maxDepth       = 8
-	bytesPerObject = 96
-	bytesPerValue  = 16
+	maxDepth             = 8
+	bytesPerObject       = 96
+	bytesPerValue        = 16
+	bytesPerEntry        = 400
+	bytesPerRelationship = 120
 )
 
 // decode turns the exact bytes of a document into its fields.
@@ -33,6 +35,9 @@ func decode(data []byte) (*document, error) {
 	var d document
 	if err := json.Unmarshal(data, &d); err != nil {
 		return nil, err
+	}
+	if least := len(d.Packages)*bytesPerEntry + len(d.Relationships)*bytesPerRelationship; least > len(data) {
+		return nil, fmt.Errorf("document has %d packages and %d relationships in %d bytes, expected at least %d", len(d.Packages), len(d.Relationships), len(data), least)
 	}
 	again, err := d.encode()
 	if err != nil {

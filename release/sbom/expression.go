@@ -32,17 +32,18 @@ type expression struct {
 // parseExpression parses a license expression in the form that it is written in:
 // one space between words, none beside parentheses.
 func parseExpression(text string) (expression, error) {
-	p := expressionParser{rest: expressionToken.FindAllString(text, maxExpression)}
+	if len(text) > maxExpression {
+		return expression{}, fmt.Errorf("license expression has %d bytes, at most %d are allowed", len(text), maxExpression)
+	}
+	p := expressionParser{rest: expressionToken.FindAllString(text, -1)}
 	terms, choice, err := p.or(0)
 	switch {
-	case len(text) > maxExpression:
-		return expression{}, fmt.Errorf("license expression has %d bytes, at most %d are allowed", len(text), maxExpression)
 	case err != nil:
-		return expression{}, fmt.Errorf("license expression %q: %w", text, err)
+		return expression{}, fmt.Errorf("license expression %.200q: %w", text, err)
 	case len(p.rest) > 0:
-		return expression{}, fmt.Errorf("license expression %q: unexpected %q", text, p.rest[0])
+		return expression{}, fmt.Errorf("license expression %.200q: unexpected %.40q", text, p.rest[0])
 	case strings.Join(terms, " AND ") != text:
-		return expression{}, fmt.Errorf("license expression %q is not written as %q", text, strings.Join(terms, " AND "))
+		return expression{}, fmt.Errorf("license expression %.200q is not written as %.200q", text, strings.Join(terms, " AND "))
 	}
 	return expression{terms, choice, p.refs}, nil
 }
@@ -72,14 +73,21 @@ func (p *expressionParser) accept(word string) bool {
 // or parses alternatives. Where there is no choice it returns the terms that AND
 // joins, else the one term that OR joins.
 func (p *expressionParser) or(depth int) (terms []string, choice bool, err error) {
-	terms, err = p.and(depth)
-	for err == nil && p.accept("OR") {
-		choice = true
-		var more []string
-		more, err = p.and(depth)
-		terms = []string{strings.Join(terms, " AND ") + " OR " + strings.Join(more, " AND ")}
+	var alternatives []string
+	for {
+		terms, err := p.and(depth)
+		if err != nil {
+			return nil, false, err
+		}
+		alternatives = append(alternatives, strings.Join(terms, " AND "))
+		switch {
+		case p.accept("OR"):
+		case len(alternatives) == 1:
+			return terms, false, nil
+		default:
+			return []string{strings.Join(alternatives, " OR ")}, true, nil
+		}
 	}
-	return terms, choice, err
 }
 
 func (p *expressionParser) and(depth int) ([]string, error) {
@@ -112,7 +120,7 @@ func (p *expressionParser) simple(depth int) (string, error) {
 		return "(" + strings.Join(inner, " AND ") + ")", nil
 	}
 	if !isLicenseID(token) {
-		return "", fmt.Errorf("expected a license identifier, not %q", token)
+		return "", fmt.Errorf("expected a license identifier, not %.40q", token)
 	}
 	if strings.HasPrefix(token, licenseRef) {
 		p.refs = append(p.refs, token)
@@ -120,7 +128,7 @@ func (p *expressionParser) simple(depth int) (string, error) {
 	if p.accept("WITH") {
 		exception := p.next()
 		if !isLicenseID(exception) {
-			return "", fmt.Errorf("expected an exception identifier, not %q", exception)
+			return "", fmt.Errorf("expected an exception identifier, not %.40q", exception)
 		}
 		token += " WITH " + exception
 	}

@@ -150,7 +150,7 @@ func checkRelationships(t *testing.T, f sbom.Facts, d *v2_3.Document) {
 	}
 	want := []string{"document DESCRIBES release", "std DEPENDS_ON NONE"}
 	for _, b := range f.Binaries {
-		want = append(want, "release DEPENDS_ON "+b.Path, b.Path+" GENERATED_FROM source", "toolchain BUILD_TOOL_OF "+b.Path,
+		want = append(want, "release DEPENDS_ON "+b.Path, "release CONTAINS "+b.Path, b.Path+" GENERATED_FROM source", "toolchain BUILD_TOOL_OF "+b.Path,
 			b.Path+" DEPENDS_ON std", b.Path+" STATIC_LINK std")
 		for _, m := range b.Modules {
 			want = append(want, b.Path+" DEPENDS_ON "+m.Path+"@"+m.Version, b.Path+" STATIC_LINK "+m.Path+"@"+m.Version)

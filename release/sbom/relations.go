@@ -8,6 +8,7 @@ import (
 // Relationship types, SPDX 2.3 clause 11.1.
 const (
 	describes     = "DESCRIBES"
+	contains      = "CONTAINS"
 	dependsOn     = "DEPENDS_ON"
 	staticLink    = "STATIC_LINK"
 	generatedFrom = "GENERATED_FROM"
@@ -42,6 +43,7 @@ func (g graph) relations() []relation {
 	all := []relation{{documentID, describes, releaseID}, {stdID, dependsOn, none}}
 	for binary, modules := range g.binaries {
 		all = append(all,
+			relation{releaseID, contains, binary},
 			relation{releaseID, dependsOn, binary},
 			relation{binary, generatedFrom, sourceID},
 			relation{toolchainID, buildToolOf, binary},

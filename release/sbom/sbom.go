@@ -18,6 +18,7 @@
 // and these relationships, none other:
 //
 //	SPDXRef-DOCUMENT   DESCRIBES       Release
+//	Release            CONTAINS        each Binary
 //	Release            DEPENDS_ON      each Binary
 //	each Binary        DEPENDS_ON      its Modules and Std
 //	each Binary        STATIC_LINK     its Modules and Std
