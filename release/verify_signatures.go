@@ -263,11 +263,11 @@ func (v *verification) checkSignatures() {
 		if !signedRoles[f.Role] {
 			continue
 		}
-		if p := v.checkDetached(f.Path); p != nil {
-			v.fail(checkSignature, f.Path, p.expected, p.actual, p.hint)
-		} else {
-			v.pass(checkSignature, f.Path)
+		p := v.checkDetached(f.Path)
+		if p != nil {
+			p.subject = f.Path // and not its bundle
 		}
+		v.outcome(checkSignature, f.Path, problemList(p))
 	}
 }
 

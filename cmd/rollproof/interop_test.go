@@ -34,10 +34,9 @@ func ours(t *testing.T, args ...string) {
 	}
 }
 
-// cosign verifies each detached signature of a package, and the provenance of each
-// binary; and refuses both for another file.
-func TestInteropCosign(t *testing.T) {
-	tool := cosign(t)
+// helloRepository is a repository of one small main package, tagged v1.4.2.
+func helloRepository(t *testing.T) string {
+	t.Helper()
 	repo := t.TempDir()
 	for name, text := range map[string]string{
 		"go.mod": "module example.com/hello\n\ngo 1.26\n", "main.go": "package main\n\nfunc main() { println(\"hello\") }\n",
@@ -52,6 +51,14 @@ func TestInteropCosign(t *testing.T) {
 			t.Fatalf("git %v: %v: %s", args, err, out)
 		}
 	}
+	return repo
+}
+
+// cosign verifies each detached signature of a package, and the provenance of each
+// binary; and refuses both for another file.
+func TestInteropCosign(t *testing.T) {
+	tool := cosign(t)
+	repo := helloRepository(t)
 	key := filepath.Join(t.TempDir(), "release.pem")
 	ours(t, "keys", "generate", key)
 	ours(t, "release", "package", "-C", repo, "--key", key)

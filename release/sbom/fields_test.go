@@ -45,6 +45,9 @@ func TestRealModules(t *testing.T) {
 			if diff := cmp.Diff(wanted(f), got); diff != "" {
 				t.Errorf("Read (-want +got):\n%s", diff)
 			}
+			if example := "SPDXRef-Module-filippo.io-edwards25519-v1.1.0-d3e34e8464df39a5"; name == "age" && !bytes.Contains(data, []byte(example)) {
+				t.Errorf("the example of the package comment, %s, is not in the document of age", example)
+			}
 			t.Logf("%d binaries, %d modules, %d bytes", len(f.Binaries), len(f.Modules), len(data))
 		})
 	}

@@ -92,7 +92,7 @@
 //
 //	{
 //	  "name": "filippo.io/edwards25519",
-//	  "SPDXID": "SPDXRef-Module-filippo.io-edwards25519-v1.1.0-7a2fd00ad8f3ed92",
+//	  "SPDXID": "SPDXRef-Module-filippo.io-edwards25519-v1.1.0-d3e34e8464df39a5",
 //	  "versionInfo": "v1.1.0",
 //	  "supplier": "Organization: filippo.io (https://filippo.io)",
 //	  "downloadLocation": "https://filippo.io/edwards25519",

@@ -75,6 +75,7 @@ See the License for the specific language governing permissions and
 limitations under the License.
 `
 	proprietary = "Ask Ada.\n"
+	address     = "http://www.apache.org/licenses/LICENSE-2.0\n"
 )
 
 // ref states the documented rule for LicenseRef a second time.
@@ -116,7 +117,7 @@ func TestDetect(t *testing.T) {
 		{"unknown", files("LICENSE", proprietary), ref(proprietary), []string{proprietary}},
 		{"unknown beside known", files("LICENSE", mit, "LICENSE.logo", proprietary), ref(proprietary) + " AND MIT", []string{proprietary}},
 		{"partial", files("LICENSE", partial), ref(partial), []string{partial}},
-		{"only an address", files("LICENSE", "https://opensource.org/licenses/MIT\n"), ref("https://opensource.org/licenses/MIT\n"), []string{"https://opensource.org/licenses/MIT\n"}},
+		{"only an address", files("LICENSE", address), ref(address), []string{address}},
 		{"not on the SPDX list", files("LICENSE", commonsClause), ref(commonsClause), []string{commonsClause}},
 		{"not on the list beside one that is", files("LICENSE", isc+commonsClause), ref(isc + commonsClause), []string{isc + commonsClause}},
 		{"empty", files("LICENSE", " \n\n"), "", nil},
@@ -251,7 +252,7 @@ func TestIsFile(t *testing.T) {
 	for name, want := range map[string]bool{
 		"LICENSE": true, "License.md": true, "LICENCE": true, "LICENSES.txt": true, "LICENSE-3RD-PARTY.md": true, "COPYING.LESSER": true,
 		"UNLICENSE": true, "COPYRIGHT": true, "NOTICE": true, "NOTICE.txt": true, "GO-LICENSE": true, "MIT_LICENCE": true,
-		"PATENTS": false, "README": false, "licensed.txt": false, "license.go": false, "LICENSE.json": false, "AUTHORS": false, "a/LICENSE": false, "": false,
+		"PATENTS": false, "README": false, "licensed.txt": false, "license.go": false, "LICENSE.json": false, "AUTHORS": false, "a/LICENSE": false, "MIT-LICENSE/a": false, `LICENSE.d\a`: false, "": false,
 	} {
 		if got := license.IsFile(name); got != want {
 			t.Errorf("IsFile(%q) = %t, want %t", name, got, want)
