@@ -34,6 +34,9 @@ func ClosingName(k envelope.PublicKey) string {
 	return "release-evidence." + evidence.SHA256(k.Blob())[:16] + bundleSuffix
 }
 
+// IsClosing reports whether a file of a package is a closing bundle by its name.
+func IsClosing(path string) bool { return path == ClosingFile || closingName.MatchString(path) }
+
 // ClosingStatement returns the bytes of a package's closing statement, unverified:
 // the statement whose digest names the act of releasing.
 func ClosingStatement(c Container) ([]byte, error) {
@@ -59,7 +62,7 @@ func ClosingStatement(c Container) ([]byte, error) {
 func (v *verification) closingBundles() map[string]bool {
 	set := map[string]bool{}
 	for path := range v.files {
-		if path == ClosingFile || closingName.MatchString(path) {
+		if IsClosing(path) {
 			set[path] = true
 		}
 	}

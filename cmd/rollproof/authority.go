@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -142,12 +141,8 @@ func carriedTrust(c release.Container) (map[string][]byte, error) {
 		if !ok {
 			continue
 		}
-		f, err := c.Open(e.Path)
+		data, err := readEntry(c, e.Path)
 		if err != nil {
-			return nil, err
-		}
-		data, err := io.ReadAll(io.LimitReader(f, maxTrustFile))
-		if err := errors.Join(err, f.Close()); err != nil {
 			return nil, err
 		}
 		files[name] = data

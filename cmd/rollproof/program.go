@@ -101,7 +101,7 @@ func (p *program) app() *cli.App {
 		CommandNotFound:           nil,
 		Action:                    unknownCommand,
 		Commands: []*cli.Command{
-			p.group("release", "make, verify and inspect packages", p.packageCommand(), p.verifyPackageCommand(), p.signCommand()),
+			p.group("release", "make, verify and inspect packages", p.packageCommand(), p.verifyPackageCommand(), p.signCommand(), p.timestampCommand()),
 			p.trustCommand(),
 			p.group("keys", "make and look at keys", p.keysGenerateCommand(), p.keysPublicCommand(), p.keysInspectCommand()),
 			p.group("schemas", "the JSON Schema of every document", p.schemasListCommand(), p.schemasShowCommand()),

@@ -33,8 +33,12 @@ func (p *program) verifyPackage(ctx *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	proofs, err := p.proofs(name, container, authority)
+	if err != nil {
+		return err
+	}
 	verdict, err := release.Verify(ctx.Context, container, release.VerifyOptions{
-		Authority: authority, AllowUnsigned: ctx.Bool("allow-unsigned"), Weakenings: trustWeakenings(ctx),
+		Authority: authority, AllowUnsigned: ctx.Bool("allow-unsigned"), Proofs: proofs, Weakenings: trustWeakenings(ctx),
 	})
 	if err != nil {
 		return err

@@ -89,14 +89,11 @@ func (a *attempt) signedByAnotherKey() error {
 	if hint := a.by.PublicKey().Hint(); isFingerprint(hint) && !slices.Contains(fingerprints(k), hint) {
 		return fmt.Errorf("signed by %s, expected %s", hint, fingerprintLike(hint, k))
 	}
-	entries, err := a.bundle.TlogEntries()
-	if err != nil {
-		return err
+	if !a.demand.log || a.logged(a.by) == nil {
+		return nil
 	}
-	for _, e := range entries {
-		if logged := e.PublicKey(); !e.IsRekorV2() && logged != nil && !a.by.CompareKey(logged, a.material) {
-			return fmt.Errorf("the log entry is about another key than %s", k.public.KeyID())
-		}
+	if a.logged(lenient{a.by, true}) == nil && a.logged(lenient{a.by, false}) != nil {
+		return fmt.Errorf("the log entry is about another key than %s", k.public.KeyID())
 	}
 	return nil
 }
@@ -140,27 +137,42 @@ type view struct {
 func (v view) VerificationContent() (verify.VerificationContent, error) { return v.by, nil }
 func (v view) TlogEntries() ([]*tlog.Entry, error)                      { return v.entries, nil }
 
-// always is verification material that is valid at every time.
-type always struct{ verify.VerificationContent }
+// lenient is verification material that is valid at every time and, when asked for,
+// equals every key. Log entries may only be looked into once sigstore-go has verified
+// them: its getters panic on malformed ones.
+type lenient struct {
+	verify.VerificationContent
+	anyKey bool
+}
 
-func (always) ValidAtTime(time.Time, root.TrustedMaterial) bool { return true }
+func (lenient) ValidAtTime(time.Time, root.TrustedMaterial) bool { return true }
+
+func (l lenient) CompareKey(key any, m root.TrustedMaterial) bool {
+	return l.anyKey || l.VerificationContent.CompareKey(key, m)
+}
+
+// logged lets sigstore-go verify the log entries for the given material.
+func (a *attempt) logged(by verify.VerificationContent) error {
+	entries, err := a.bundle.TlogEntries()
+	if err == nil {
+		_, err = verify.VerifyTlogEntry(view{a.bundle, by, entries}, a.material, 1, true)
+	}
+	return err
+}
 
 // loggedOutsideValidity finds good log entries whose time the certificate does not
 // cover.
 func (a *attempt) loggedOutsideValidity() error {
 	leaf := a.by.Certificate()
-	entries, err := a.bundle.TlogEntries()
-	if err != nil || leaf == nil || !a.demand.log {
-		return err
-	}
-	if _, err := verify.VerifyTlogEntry(a.bundle, a.material, 1, true); err == nil {
+	if leaf == nil || !a.demand.log || a.logged(a.by) == nil || a.logged(lenient{a.by, false}) != nil {
 		return nil
 	}
-	if _, err := verify.VerifyTlogEntry(view{a.bundle, always{a.by}, entries}, a.material, 1, true); err != nil {
-		return nil // the log stage tells why
+	entries, err := a.bundle.TlogEntries()
+	if err != nil {
+		return err
 	}
 	for _, e := range entries {
-		if t := e.IntegratedTime(); !a.by.ValidAtTime(t, a.material) {
+		if t := e.IntegratedTime(); !t.IsZero() && !a.by.ValidAtTime(t, a.material) {
 			return fmt.Errorf("logged at %s, outside of the certificate's validity, %s", stamp(t), validity(leaf))
 		}
 	}
@@ -178,7 +190,7 @@ func (a *attempt) badLogEntry() error {
 	if !a.demand.log {
 		return nil
 	}
-	_, refusal := verify.VerifyTlogEntry(a.bundle, a.material, 1, true)
+	refusal := a.logged(a.by)
 	if refusal == nil {
 		return nil
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/rollproof/rollproof/evidence"
@@ -53,7 +54,7 @@ type LogEntry struct {
 	URI   string `json:"uri"`   // as the trusted root names it
 	LogID string `json:"logID"` // hex
 	Index int64  `json:"index"`
-	Kind  string `json:"kind"` // such as "hashedrekord 0.0.1"
+	Kind  string `json:"kind"`  // such as "hashedrekord 0.0.1"
 	Proof bool   `json:"proof"` // by an inclusion proof, not only a promise
 }
 
@@ -174,7 +175,9 @@ func (a *attempt) notChecked() []NotChecked {
 	} else if !a.demand.log {
 		list = append(list, NotChecked{checkLog, "the bundle has no log entry, which was excused"})
 	}
-	if !a.demand.signedTime && !a.demand.logTime {
+	if tokens, err := a.bundle.Timestamps(); err == nil && len(tokens) > 0 && !a.demand.signedTime {
+		list = append(list, NotChecked{checkTime, fmt.Sprintf("%d tokens, the trusted root names no timestamp authority", len(tokens))})
+	} else if !a.demand.signedTime && !a.demand.logTime {
 		list = append(list, NotChecked{checkTime, "the bundle tells no time, which a key does not need"})
 	}
 	if a.byKey() {

@@ -53,8 +53,8 @@
 //	0076  50 4b 05 06 00 00 00 00 01 00 01 00 41 00 00 00  end record
 //	0086  35 00 00 00 00 00
 //
-// The package handles bytes only: it opens no file and keeps no more than the
-// central directory in memory, whatever sizes a zip declares.
+// The package handles bytes only: it opens no file, and the memory it takes is a
+// small multiple of the central directory, whatever sizes a zip declares.
 package archive
 
 import (

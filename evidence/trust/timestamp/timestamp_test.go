@@ -339,6 +339,7 @@ func TestVerifyRefuses(t *testing.T) {
 		"no signed attributes":    {a.cms(t, info, oidTSTInfo, pkcs7.OIDDigestAlgorithmSHA256, false), bundle, known, ErrMalformed},
 		"signature over SHA-1":    {a.cms(t, info, oidTSTInfo, pkcs7.OIDDigestAlgorithmSHA1, true), bundle, known, ErrMalformed},
 		"two signers":             {twoSigners(t, a, foreign, info), bundle, known, ErrMalformed},
+		"signature of another":    {bytes.Replace(good, signatureOf(t, good), signatureOf(t, a.stamp(t, []byte("x"), crypto.SHA256, 0)), 1), bundle, known, ErrSignature},
 		"no TSTInfo":              {a.cms(t, []byte{0x30, 0}, oidTSTInfo, pkcs7.OIDDigestAlgorithmSHA256, true), bundle, known, ErrMalformed},
 		"empty":                   {nil, bundle, known, ErrMalformed},
 		"trailing byte":           {append(bytes.Clone(good), 0), bundle, known, ErrMalformed},
@@ -364,6 +365,38 @@ func nested(depth int) []byte {
 		}
 	}
 	return der
+}
+
+func TestDERIsBounded(t *testing.T) {
+	if err := checkDER(nested(maxDepth)); err != nil {
+		t.Errorf("nested %d deep: %v", maxDepth, err)
+	}
+	octets, err := asn1.Marshal(make([]byte, maxToken-4))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := checkDER(octets); err != nil {
+		t.Errorf("%d bytes: %v", len(octets), err)
+	}
+	more, err := asn1.Marshal(make([]byte, maxToken))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, der := range map[string][]byte{"too deep": nested(maxDepth + 1), "too long": more, "two values": append(nested(1), nested(1)...), "indefinite": {0x30, 0x80, 5, 0, 0, 0}} {
+		if err := checkDER(der); !errors.Is(err, ErrMalformed) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// signatureOf returns the signature inside a token.
+func signatureOf(t *testing.T, token []byte) []byte {
+	t.Helper()
+	p7, err := pkcs7.Parse(token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p7.Signers[0].EncryptedDigest
 }
 
 func twoSigners(t *testing.T, a, b tsa, content []byte) []byte {
