@@ -219,10 +219,17 @@ func (a *assembly) writeLayer0() error {
 			return err
 		}
 	}
+	return a.writeLicenses()
+}
+
+// writeLicenses carries the repository's license and notice files. One whose name
+// can't stand in a package is left out, with a hazard that says so.
+func (a *assembly) writeLicenses() error {
 	for _, f := range a.in.Facts.Files {
-		role := RoleLicense
-		if strings.HasPrefix(f.Name, "NOTICE") {
-			role = RoleNotice
+		role := textRole(f.Name)
+		if role == "" || archive.CheckSet(append(sortedKeys(a.sha256), f.Name)) != nil {
+			a.hazards = append(a.hazards, Hazard{"license-name", fmt.Sprintf("the file %s is not carried: its name can't stand in a package", archive.Printable(f.Name))})
+			continue
 		}
 		if err := a.write(f.Name, f.Data, role); err != nil {
 			return err

@@ -139,6 +139,24 @@ func layerOf(r Role) int {
 	return 0
 }
 
+// textRole returns the role of a license or notice file at the package's top, "" for
+// any other name.
+func textRole(path string) Role {
+	upper := strings.ToUpper(path)
+	if strings.Contains(path, "/") || strings.HasSuffix(path, bundleSuffix) {
+		return ""
+	}
+	if strings.HasPrefix(upper, "NOTICE") {
+		return RoleNotice
+	}
+	for _, prefix := range []string{"LICENSE", "LICENCE", "COPYING", "UNLICENSE"} {
+		if strings.HasPrefix(upper, prefix) {
+			return RoleLicense
+		}
+	}
+	return ""
+}
+
 // CheckName refuses a project name or version that cannot stand in file names and
 // command lines: one path element without a slash (see [archive.CheckPath]) of at
 // most 100 bytes, without an underscore at its ends.

@@ -201,10 +201,8 @@ func fitsRole(f Artifact) bool {
 	switch f.Role {
 	case RoleTrust:
 		return strings.HasPrefix(f.Path, "trust/")
-	case RoleLicense:
-		return strings.HasPrefix(f.Path, "LICENSE") && !strings.Contains(f.Path, "/")
-	case RoleNotice:
-		return strings.HasPrefix(f.Path, "NOTICE") && !strings.Contains(f.Path, "/")
+	case RoleLicense, RoleNotice:
+		return textRole(f.Path) == f.Role
 	case RoleLink:
 		return linkName.MatchString(f.Path)
 	}

@@ -122,7 +122,7 @@ func isLicenseName(name string) bool {
 	if strings.HasSuffix(upper, ".GO") {
 		return false
 	}
-	return slices.ContainsFunc([]string{"LICENSE", "LICENCE", "COPYING", "NOTICE"}, func(prefix string) bool {
+	return slices.ContainsFunc([]string{"LICENSE", "LICENCE", "COPYING", "UNLICENSE", "NOTICE"}, func(prefix string) bool {
 		return strings.HasPrefix(upper, prefix)
 	})
 }

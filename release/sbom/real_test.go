@@ -43,7 +43,7 @@ func gather(t testing.TB, dir string, m realModule) sbom.Facts {
 			URI: "https://" + m.module, GitCommit: output(t, dir, "git", "rev-parse", "HEAD"), GitTree: output(t, dir, "git", "rev-parse", "HEAD^{tree}"),
 			CommitTime: time.Unix(1_700_000_000, 0), License: licenseOf(t, dir), Listing: sbom.List(files),
 		},
-		Toolchain: sbom.Toolchain{Version: output(t, dir, "go", "env", "GOVERSION"), Listing: sbom.List(listFiles(t, filepath.Join(runtime.GOROOT(), "src")))},
+		Toolchain: sbom.Toolchain{Version: output(t, dir, "go", "env", "GOVERSION"), Listing: sbom.List(listFiles(t, filepath.Join(output(t, dir, "go", "env", "GOROOT"), "src")))},
 	}
 	imports := importGraph{modules: map[sbom.ModuleName]map[sbom.ModuleName]bool{}, direct: map[sbom.ModuleName]bool{}}
 	out := t.TempDir()

@@ -5,8 +5,8 @@
 // # What is told
 //
 // Every entry is an SPDX package and has a name, a version, a supplier, a purl,
-// a download location, a purpose, a declared and a concluded license, and, where
-// a file license can be read, the copyright lines. There are six kinds:
+// a download location, a purpose, a declared and a concluded license, copyright
+// text and, where they are known, a SHA-256 and a SHA-512. There are six kinds:
 //
 //	SPDXRef-Release       the release; the one package that the document DESCRIBES
 //	SPDXRef-Binary-…      a shipped binary
@@ -25,7 +25,7 @@
 //	each Binary        GENERATED_FROM  Source
 //	Toolchain          BUILD_TOOL_OF   each Binary
 //	Source             DEPENDS_ON      the Modules that its own packages import, and Std
-//	each Module        DEPENDS_ON      the Modules and Std that its packages import
+//	each Module        DEPENDS_ON      the Modules, Std and Source that its packages import
 //	Module, Std        DEPENDS_ON      NONE where there is nothing; NOASSERTION where the
 //	                                   import graph is not known (Facts.Direct is empty)
 //
