@@ -45,6 +45,9 @@ func TestScripts(t *testing.T) {
 			return os.WriteFile(filepath.Join(e.WorkDir, "gitconfig"), []byte("[user]\n\tname = Ada\n\temail = ada@example.com\n[init]\n\tdefaultBranch = main\n"), 0o600)
 		},
 		Condition: func(name string) (bool, error) {
+			if name == "unshare" {
+				return exec.Command("unshare", "-rn", "true").Run() == nil, nil
+			}
 			tool, ok := strings.CutPrefix(name, "tool:")
 			if !ok {
 				return false, errors.New("unknown condition")

@@ -32,6 +32,10 @@ type object map[string]any
 // clock of the machine shows.
 var day = time.Date(2021, 3, 4, 5, 6, 7, 0, time.UTC)
 
+// far is the end of the authorities' certificates: the library that writes tokens
+// puts the time of the machine into them, beside the time that is asked for.
+var far = day.AddDate(200, 0, 0)
+
 // lifetime is how long a certificate of a signer is valid.
 const lifetime = 10 * time.Minute
 
@@ -71,7 +75,7 @@ func newInstance(t testing.TB) *instance {
 	i.check(err)
 	i.tsaLeaf = i.issue(&x509.Certificate{
 		Subject:  pkix.Name{CommonName: "tsa"},
-		KeyUsage: x509.KeyUsageDigitalSignature, NotBefore: day.AddDate(-1, 0, 0), NotAfter: day.AddDate(1, 0, 0),
+		KeyUsage: x509.KeyUsageDigitalSignature, NotBefore: day.AddDate(-1, 0, 0), NotAfter: far,
 		ExtraExtensions: []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 37}, Critical: true, Value: purpose}},
 	}, i.tsa.intermediate, i.tsaKey.Public(), i.tsa.key)
 	return i
@@ -88,7 +92,7 @@ func (i *instance) authority(name string, usage x509.ExtKeyUsage) authority {
 	rootKey, key := newKey(i.t), newKey(i.t)
 	template := &x509.Certificate{
 		Subject:   pkix.Name{CommonName: name + "-root", Organization: []string{"example.com"}},
-		NotBefore: day.AddDate(-1, 0, 0), NotAfter: day.AddDate(1, 0, 0),
+		NotBefore: day.AddDate(-1, 0, 0), NotAfter: far,
 		KeyUsage: x509.KeyUsageCertSign, BasicConstraintsValid: true, IsCA: true,
 	}
 	rootCert := i.issue(template, template, rootKey.Public(), rootKey)

@@ -10,87 +10,134 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"runtime"
+	"sync"
+
+	"golang.org/x/mod/sumdb/dirhash"
 
 	"github.com/rollproof/rollproof/release"
 )
 
 // A hashed is what one pass over a file yields.
 type hashed struct {
-	id     string // git object name of the content
-	sha256 [sha256.Size]byte
-	size   int64
-	head   []byte // the first bytes; all of a .gitattributes
+	id      string // git object name of the content
+	mode    string // as git has it
+	sha256  [sha256.Size]byte
+	size    int64
+	pointer bool // the content is a Git LFS pointer
 }
 
-// headSize is enough for a Git LFS pointer; attributeSize is git's own limit for
-// a .gitattributes file.
+// lfsMark begins every Git LFS pointer, which is shorter than lfsLimit bytes
+// (Git LFS specification).
 const (
-	headSize      = 1024
-	attributeSize = 100 << 20
+	lfsMark  = "version https://git-lfs.github.com/spec/v1\n"
+	lfsLimit = 1024
 )
 
-func (h *hashed) treeFile(e entry) release.TreeFile {
+func (h *hashed) treeFile(path string) release.TreeFile {
 	mode := fs.FileMode(0o644)
-	if e.mode == modeExec {
+	if h.mode == modeExec {
 		mode = 0o755
 	}
-	return release.TreeFile{Path: e.path, SHA256: hex.EncodeToString(h.sha256[:]), Size: h.size, Mode: mode}
+	return release.TreeFile{Path: path, SHA256: hex.EncodeToString(h.sha256[:]), Size: h.size, Mode: mode}
 }
 
-// hashFile reads the file that stands for e, which must be of e's kind.
-func hashFile(path string, e entry, newHash func() hash.Hash) (*hashed, error) {
+// hashAs reads the file that stands for an entry of the given mode, and names it
+// as git does. A file of another kind is an error.
+func hashAs(path, mode string, newHash func() hash.Hash) (*hashed, error) {
 	info, err := os.Lstat(path)
 	if err != nil {
 		return nil, err
 	}
-	if e.mode == modeLink && info.Mode()&fs.ModeSymlink != 0 {
+	if mode == modeLink && info.Mode()&fs.ModeSymlink != 0 {
 		target, err := os.Readlink(path)
 		if err != nil {
 			return nil, err
 		}
-		return &hashed{id: objectID(newHash, "blob", []byte(filepath.ToSlash(target)))}, nil
+		return &hashed{mode: mode, id: objectID(newHash, "blob", []byte(filepath.ToSlash(target)))}, nil
 	}
 	// Windows keeps no x bit, and git writes a link there as a file with its target.
 	bits := runtime.GOOS != "windows"
-	if !info.Mode().IsRegular() || e.mode == modeLink && bits {
-		return nil, fmt.Errorf("type is %s, git mode %s", info.Mode().Type(), e.mode)
+	if !info.Mode().IsRegular() || mode == modeLink && bits {
+		return nil, fmt.Errorf("type is %s, git mode %s", info.Mode().Type(), mode)
 	}
-	if bits && (e.mode == modeExec) != (info.Mode()&0o100 != 0) {
-		return nil, fmt.Errorf("mode is %s, git mode %s", info.Mode(), e.mode)
+	if bits && (mode == modeExec) != (info.Mode()&0o100 != 0) {
+		return nil, fmt.Errorf("mode is %s, git mode %s", info.Mode(), mode)
 	}
-	return hashContent(path, info.Size(), e, newHash)
+	object := newHash()
+	fmt.Fprintf(object, "blob %d\x00", info.Size())
+	h := &hashed{mode: mode, size: info.Size()}
+	if err := h.read(path, object); err != nil {
+		return nil, err
+	}
+	h.id = hex.EncodeToString(object.Sum(nil))
+	return h, nil
 }
 
-func hashContent(name string, size int64, e entry, newHash func() hash.Hash) (*hashed, error) {
+// hashAny reads a regular file of either mode; of anything else it returns nil.
+func hashAny(path string) (*hashed, error) {
+	info, err := os.Lstat(path)
+	if err != nil || !info.Mode().IsRegular() {
+		return nil, err
+	}
+	h := &hashed{mode: modeFile, size: info.Size()}
+	if info.Mode()&0o100 != 0 {
+		h.mode = modeExec
+	}
+	return h, h.read(path, io.Discard)
+}
+
+// read hashes the content, and passes it on to object.
+func (h *hashed) read(name string, object io.Writer) error {
 	f, err := os.Open(name)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer f.Close()
-	h := &hashed{size: size}
-	limit := int64(headSize)
-	if path.Base(e.path) == ".gitattributes" {
-		limit = attributeSize
+	buffer := buffers.Get().(*[]byte)
+	defer buffers.Put(buffer)
+	n, err := io.ReadFull(f, *buffer)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return err
 	}
-	object, plainHash := newHash(), sha256.New()
-	fmt.Fprintf(object, "blob %d\x00", size)
-	both := io.MultiWriter(object, plainHash)
-	var head bytes.Buffer
-	if _, err := io.CopyN(io.MultiWriter(both, &head), f, min(limit, size)); err != nil {
-		return nil, err
+	first := (*buffer)[:n]
+	h.pointer = h.size < lfsLimit && bytes.HasPrefix(first, []byte(lfsMark))
+	content := sha256.New()
+	both := io.MultiWriter(content, object)
+	if _, err := both.Write(first); err != nil {
+		return err
 	}
-	rest, err := io.Copy(both, f)
+	rest, err := io.CopyBuffer(both, onlyReader{f}, *buffer)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if int64(head.Len())+rest != size {
-		return nil, errors.New("its size changes while it is read")
+	if int64(n)+rest != h.size {
+		return errors.New("its size changes while it is read")
 	}
-	h.head = head.Bytes()
-	h.id = hex.EncodeToString(object.Sum(nil))
-	plainHash.Sum(h.sha256[:0])
-	return h, nil
+	content.Sum(h.sha256[:0])
+	return nil
+}
+
+// buffers are shared by all that hash files: a fresh one per file would cost
+// more than the hashing.
+var buffers = sync.Pool{New: func() any { b := make([]byte, 64<<10); return &b }}
+
+type onlyReader struct{ io.Reader }
+
+// hash1 is dirhash.Hash1 with the shared buffers.
+func hash1(files []string, open func(string) (io.ReadCloser, error)) (string, error) {
+	return dirhash.Hash1(files, func(name string) (io.ReadCloser, error) {
+		r, err := open(name)
+		return buffered{r}, err
+	})
+}
+
+// buffered copies through a shared buffer where it is read with io.Copy.
+type buffered struct{ io.ReadCloser }
+
+func (r buffered) WriteTo(w io.Writer) (int64, error) {
+	buffer := buffers.Get().(*[]byte)
+	defer buffers.Put(buffer)
+	return io.CopyBuffer(w, onlyReader{r.ReadCloser}, *buffer)
 }

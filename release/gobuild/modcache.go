@@ -47,7 +47,7 @@ func verifyDir(l linked) error {
 	if l.sum == "" {
 		return failed(nil, "module %s has no checksum in go.sum", id)
 	}
-	sum, err := dirhash.HashDir(l.dir, id, dirhash.Hash1)
+	sum, err := dirhash.HashDir(l.dir, id, hash1)
 	if err != nil {
 		return failed(err, "module %s cannot be read in the module cache: %v", id, err)
 	}
@@ -77,10 +77,10 @@ func (f *facts) zipDigests(l linked) (sha256Hex, sha512Hex string) {
 	}
 	defer file.Close()
 	short, long := sha256.New(), sha512.New()
-	if _, err := io.Copy(io.MultiWriter(short, long), file); err != nil {
+	if _, err := (buffered{file}).WriteTo(io.MultiWriter(short, long)); err != nil {
 		return "", ""
 	}
-	if sum, err := dirhash.HashZip(name, dirhash.Hash1); err != nil || sum != l.sum {
+	if sum, err := dirhash.HashZip(name, hash1); err != nil || sum != l.sum {
 		return "", ""
 	}
 	return hex.EncodeToString(short.Sum(nil)), hex.EncodeToString(long.Sum(nil))

@@ -44,10 +44,6 @@ type treeNotes struct {
 	exportSubst bool     // some .gitattributes sets export-subst
 }
 
-// lfsMark begins every Git LFS pointer, which is shorter than 1024 bytes
-// (Git LFS specification).
-const lfsMark = "version https://git-lfs.github.com/spec/v1\n"
-
 // parseListing reads "git ls-tree -r -z": mode SP type SP object TAB path NUL.
 func parseListing(listing []byte) ([]entry, error) {
 	var entries []entry
@@ -83,86 +79,104 @@ func compareTree(ctx context.Context, root string, entries []entry, newHash func
 	if err := refuseExtra(root, entries); err != nil {
 		return nil, treeNotes{}, err
 	}
-	return hashTree(ctx, root, entries, func(path string, e entry) (*hashed, error) {
-		h, err := hashFile(path, e, newHash)
-		if err != nil {
-			return nil, tampered("", "%s: the checked-out file differs from the commit: %v", plain(e.path), err)
+	var notes treeNotes
+	var files []entry
+	for _, e := range entries {
+		if e.mode == modeGitlink {
+			notes.gitlinks = append(notes.gitlinks, e.path)
+		} else {
+			files = append(files, e)
 		}
-		if h.id != e.id {
-			return nil, tampered("look for filters and attributes that change files on checkout",
-				"%s: the checked-out file has object name %s, the commit says %s", plain(e.path), h.id, e.id)
-		}
-		return h, nil
-	})
-}
-
-// readTree hashes the files that exist, without a commit to compare with.
-func readTree(ctx context.Context, root string, paths []string) ([]release.TreeFile, treeNotes, error) {
-	var entries []entry
-	for _, name := range slices.Compact(paths) {
-		info, err := os.Lstat(filepath.Join(root, filepath.FromSlash(name)))
-		if err != nil || !info.Mode().IsRegular() || !isTreePath(name) {
-			continue
-		}
-		e := entry{mode: modeFile, path: name}
-		if info.Mode()&0o100 != 0 {
-			e.mode = modeExec
-		}
-		entries = append(entries, e)
 	}
-	slices.SortFunc(entries, func(a, b entry) int { return cmp.Compare(a.path, b.path) })
-	return hashTree(ctx, root, entries, func(path string, e entry) (*hashed, error) {
-		h, err := hashFile(path, e, sha256.New)
-		if err != nil {
-			return nil, failed(err, "%s cannot be read: %v", plain(e.path), err)
+	results, err := hashAll(ctx, len(files), func(i int) (*hashed, error) {
+		return files[i].compare(root, newHash)
+	})
+	if err != nil {
+		return nil, treeNotes{}, err
+	}
+	var list []release.TreeFile
+	for i, e := range files {
+		if e.mode != modeLink {
+			list = append(list, results[i].treeFile(e.path))
+			if err := notes.add(root, e.path, results[i]); err != nil {
+				return nil, treeNotes{}, err
+			}
+		}
+	}
+	return list, notes, nil
+}
+
+func (e entry) compare(root string, newHash func() hash.Hash) (*hashed, error) {
+	h, err := hashAs(filepath.Join(root, filepath.FromSlash(e.path)), e.mode, newHash)
+	if err != nil {
+		return nil, tampered("", "%s: the checked-out file differs from the commit: %v", plain(e.path), err)
+	}
+	if h.id != e.id {
+		return nil, tampered("look for filters and attributes that change files on checkout",
+			"%s: the checked-out file has object name %s, the commit says %s", plain(e.path), h.id, e.id)
+	}
+	return h, nil
+}
+
+// readTree hashes the regular files among paths, without a commit to compare
+// with. What does not exist is passed over. The result is sorted.
+func readTree(ctx context.Context, root string, paths []string) ([]release.TreeFile, treeNotes, error) {
+	paths = slices.Compact(slices.Sorted(slices.Values(paths)))
+	results, err := hashAll(ctx, len(paths), func(i int) (*hashed, error) {
+		h, err := hashAny(filepath.Join(root, filepath.FromSlash(paths[i])))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, failed(err, "%s cannot be read: %v", plain(paths[i]), err)
 		}
 		return h, nil
 	})
+	if err != nil {
+		return nil, treeNotes{}, err
+	}
+	var list []release.TreeFile
+	var notes treeNotes
+	for i, h := range results {
+		if h != nil {
+			list = append(list, h.treeFile(paths[i]))
+			if err := notes.add(root, paths[i], h); err != nil {
+				return nil, treeNotes{}, err
+			}
+		}
+	}
+	return list, notes, nil
 }
 
-// hashTree runs read over the entries side by side and collects the facts.
-func hashTree(ctx context.Context, root string, entries []entry, read func(string, entry) (*hashed, error)) ([]release.TreeFile, treeNotes, error) {
-	results := make([]*hashed, len(entries))
+// hashAll calls read for 0 to n-1 side by side.
+func hashAll(ctx context.Context, n int, read func(i int) (*hashed, error)) ([]*hashed, error) {
+	results := make([]*hashed, n)
 	work, room := newTasks(ctx), make(slots, runtime.NumCPU())
 	const batch = 64 // a goroutine per file would cost more than the hashing
-	for first := 0; first < len(entries); first += batch {
+	for first := 0; first < n; first += batch {
 		work.start(room, func(ctx context.Context) error {
-			for i := first; i < min(first+batch, len(entries)) && ctx.Err() == nil; i++ {
-				if entries[i].mode == modeGitlink {
-					continue
-				}
+			for i := first; i < min(first+batch, n) && ctx.Err() == nil; i++ {
 				var err error
-				if results[i], err = read(filepath.Join(root, filepath.FromSlash(entries[i].path)), entries[i]); err != nil {
+				if results[i], err = read(i); err != nil {
 					return err
 				}
 			}
 			return context.Cause(ctx)
 		})
 	}
-	if err := work.wait(); err != nil {
-		return nil, treeNotes{}, err
-	}
-	var files []release.TreeFile
-	var notes treeNotes
-	for i, e := range entries {
-		notes.add(e, results[i])
-		if e.mode == modeFile || e.mode == modeExec {
-			files = append(files, results[i].treeFile(e))
-		}
-	}
-	return files, notes, nil
+	return results, work.wait()
 }
 
-func (n *treeNotes) add(e entry, h *hashed) {
-	switch {
-	case e.mode == modeGitlink:
-		n.gitlinks = append(n.gitlinks, e.path)
-	case e.mode == modeLink:
-	case path.Base(e.path) == ".gitattributes":
-		n.exportSubst = n.exportSubst || setsAttribute(h.head, "export-subst")
-	case h.size < headSize && bytes.HasPrefix(h.head, []byte(lfsMark)):
-		n.pointers = append(n.pointers, e.path)
+// add looks at one file.
+func (n *treeNotes) add(root, name string, h *hashed) error {
+	if h.pointer {
+		n.pointers = append(n.pointers, name)
 	}
+	if path.Base(name) == ".gitattributes" {
+		data, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(name)))
+		if err != nil {
+			return failed(err, "%s cannot be read: %v", plain(name), err)
+		}
+		n.exportSubst = n.exportSubst || setsAttribute(data, "export-subst")
+	}
+	return nil
 }
 
 // setsAttribute says whether a line of a .gitattributes file sets the attribute.
