@@ -12,7 +12,7 @@ func (a *assembly) sbom() ([]byte, error) {
 		Supplier: sbom.Supplier(a.in.Settings.Supplier),
 		Source: sbom.Source{
 			URI: a.identity.Source.URI, GitCommit: source.GitCommit, GitTree: source.GitTree,
-			CommitTime: source.CommitTime, License: sbomLicense(facts.License), Listing: listing(facts.Tree),
+			CommitTime: source.CommitTime, Dirty: source.Dirty, License: sbomLicense(facts.License), Listing: listing(facts.Tree),
 		},
 		Tool:      "rollproof-" + toolVersion(a.in.Tool),
 		Toolchain: sbom.Toolchain{Version: a.in.Plan.Toolchain, Listing: listing(facts.Toolchain)},

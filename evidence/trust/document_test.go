@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/rollproof/rollproof/evidence/envelope"
+	"github.com/rollproof/rollproof/schemas"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -54,6 +55,7 @@ func TestGoldenDocument(t *testing.T) {
 	if !bytes.Equal(got, want) {
 		t.Errorf("the encoding differs from %s:\n%s", path, got)
 	}
+	must(t, schemas.Validate(Schema, want))
 	d, err := Parse(want)
 	must(t, err)
 	again, err := d.Marshal()

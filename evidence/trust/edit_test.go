@@ -101,6 +101,32 @@ func TestEditLeavesTheOldVersion(t *testing.T) {
 	}
 }
 
+// Several edits make one version, as long as nobody has signed it.
+func TestAmend(t *testing.T) {
+	h := newHistory(t)
+	e := h.next("2026-03-01")
+	must(t, e.AddKey(signer("one").Public(), Key{Person: "grace"}))
+	h.add(e)
+	before, err := h.last.Marshal()
+	must(t, err)
+	e, err = h.last.Amend(date("2026-03-02"))
+	must(t, err)
+	must(t, e.AddKey(signer("two").Public(), Key{Person: "grace"}))
+	h.add(e, "root-ada", "root-grace")
+	if h.last.Version != 2 || h.last.Previous != h.pin() || !h.last.Issued.Equal(date("2026-03-02")) {
+		t.Errorf("version %d after %s of %s", h.last.Version, h.last.Previous, h.last.Issued)
+	}
+	for name, want := range map[string]string{"one": "2026-03-02", "two": "2026-03-02", "releaser": "2026-01-01"} {
+		if k, _ := h.last.key(keyid(name)); !k.NotBefore.Equal(date(want)) {
+			t.Errorf("%s is valid from %s, want %s", name, k.NotBefore, want)
+		}
+	}
+	if again, err := Parse(before); err != nil || len(again.Keys) != len(h.last.Keys)-1 {
+		t.Errorf("the amended version was changed in place (%v)", err)
+	}
+	h.load()
+}
+
 func presence(v any) string {
 	if v == nil {
 		return "-"

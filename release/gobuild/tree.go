@@ -1,10 +1,9 @@
 package gobuild
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"crypto/sha256"
+	"errors"
 	"hash"
 	"io/fs"
 	"os"
