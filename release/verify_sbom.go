@@ -74,6 +74,7 @@ func (v *verification) sbomBinaryProblems(b Binary, said sbom.Binary) []problem 
 	for _, f := range []struct{ what, said, actual string }{
 		{"name", said.Name, actual.Name},
 		{"sha256", said.SHA256, actual.SHA256},
+		{"size", fmt.Sprint(said.Size), fmt.Sprint(actual.Size)},
 		{"platform", said.OS + "/" + said.Arch, actual.OS + "/" + actual.Arch},
 		{"toolchain", said.GoVersion, actual.GoVersion},
 		{"main package", said.MainPackage, actual.MainPackage},
