@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/rollproof/rollproof/evidence/envelope"
+	"github.com/sigstore/sigstore/pkg/cryptoutils"
 )
 
 // The bundles of github.com/sigstore/sigstore-conformance (Apache-2.0), which are not
@@ -107,18 +107,6 @@ func (c suiteCase) who() person {
 	}
 }
 
-func (c suiteCase) key() (envelope.PublicKey, bool) {
-	data := c.file("key.pub", nil)
-	if data == nil {
-		return envelope.PublicKey{}, false
-	}
-	k, err := envelope.ParsePublicKey(data)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	return k, true
-}
-
 func (c suiteCase) verify(byDigest bool) error {
 	v, err := New(c.file("trusted_root.json", c.production), Options{})
 	if err != nil {
@@ -131,8 +119,8 @@ func (c suiteCase) verify(byDigest bool) error {
 		}
 	}
 	var signer Signer = identity(c.t, c.who())
-	if k, ok := c.key(); ok {
-		if signer, err = NewKey(k); err != nil {
+	if data := c.file("key.pub", nil); data != nil {
+		if signer, err = ParseKey(data); err != nil {
 			return err
 		}
 	}
@@ -142,8 +130,11 @@ func (c suiteCase) verify(byDigest bool) error {
 
 func (c suiteCase) plain(byDigest bool) error {
 	var public crypto.PublicKey
-	if k, ok := c.key(); ok {
-		public = k.Crypto()
+	if data := c.file("key.pub", nil); data != nil {
+		var err error
+		if public, err = cryptoutils.UnmarshalPEMToPublicKey(data); err != nil {
+			return err
+		}
 	}
 	var digest []byte
 	if byDigest {

@@ -18,6 +18,7 @@ import (
 	"github.com/sigstore/sigstore-go/pkg/tlog"
 	"github.com/sigstore/sigstore-go/pkg/verify"
 	"github.com/sigstore/sigstore/pkg/cryptoutils"
+	sumdb "golang.org/x/mod/sumdb/tlog"
 )
 
 var errNoTime = errors.New("nothing tells when it was signed: no log's promise, and no token of a timestamp authority, that the trusted root names")
@@ -47,6 +48,9 @@ func (a *attempt) diagnose(refusal error) *StageError {
 		return &StageError{StageIdentity, innermost(identity)}
 	case errors.Is(refusal, bundle.ErrDecodingJSON):
 		return &StageError{StageParse, errors.New("the signed payload is no in-toto statement")}
+	}
+	if sum := a.artifact.sum(a.witness, crypto.SHA256); sum != nil {
+		return &StageError{StageArtifact, fmt.Errorf("not about sha256:%x: %w", sum, inner(refusal))}
 	}
 	return &StageError{StageArtifact, inner(refusal)}
 }
@@ -214,6 +218,9 @@ func (a *attempt) badLogEntry() error {
 				return fmt.Errorf("the inclusion promise of entry %d: %w", e.LogIndex(), err)
 			}
 		}
+		if e.HasInclusionProof() && !leadsToRoot(e) {
+			return fmt.Errorf("the inclusion proof of entry %d does not lead to the root hash that it names", e.LogIndex())
+		}
 	}
 	if foreign == len(entries) {
 		return fmt.Errorf("no entry of a log that the trusted root names: the bundle's is of log %x", entries[0].LogKeyID())
@@ -221,11 +228,33 @@ func (a *attempt) badLogEntry() error {
 	return refusal
 }
 
+// leadsToRoot reports whether an inclusion proof is one (RFC 6962 section 2.1.1),
+// whoever signed its root hash.
+func leadsToRoot(e *tlog.Entry) bool {
+	p := e.TransparencyLogEntry().GetInclusionProof()
+	if len(p.GetRootHash()) != sumdb.HashSize {
+		return false
+	}
+	var path sumdb.RecordProof
+	for _, h := range p.GetHashes() {
+		if len(h) != sumdb.HashSize {
+			return false
+		}
+		path = append(path, sumdb.Hash(h))
+	}
+	leaf := sumdb.RecordHash(e.TransparencyLogEntry().GetCanonicalizedBody())
+	return sumdb.CheckRecord(path, p.GetTreeSize(), sumdb.Hash(p.GetRootHash()), p.GetLogIndex(), leaf) == nil
+}
+
 // badTime finds out why no time counts.
 func (a *attempt) badTime() error {
 	if a.demand.signedTime {
-		if _, err := verify.VerifySignedTimestampWithThreshold(a.bundle, a.material, 1); err != nil {
+		tokens, reasons, err := verify.VerifySignedTimestamp(a.bundle, a.material)
+		if err != nil {
 			return err
+		}
+		if len(tokens) == 0 {
+			return fmt.Errorf("no token of a timestamp authority that the trusted root names: %w", errors.Join(reasons...))
 		}
 	}
 	if times, err := a.times(); err != nil || len(times) > 0 || a.byKey() {

@@ -85,6 +85,24 @@ func NewKey(k envelope.PublicKey) (Key, error) {
 	return Key{k, v}, nil
 }
 
+// ParseKey reads a PEM block "PUBLIC KEY" or one OpenSSH line. A private key gives
+// [envelope.ErrPrivateKey], anything else that is no usable key a [*StageError] of
+// StageKey.
+func ParseKey(data []byte) (Key, error) {
+	public, err := envelope.ParsePublicKey(data)
+	if errors.Is(err, envelope.ErrPrivateKey) {
+		return Key{}, err
+	}
+	k := Key{}
+	if err == nil {
+		k, err = NewKey(public)
+	}
+	if err != nil {
+		return Key{}, &StageError{StageKey, err}
+	}
+	return k, nil
+}
+
 func (Key) policy() (verify.PolicyOption, error) { return verify.WithKey(), nil }
 
 // material answers each hint with the one key: a bundle never chooses its key.

@@ -1,6 +1,9 @@
 package keyless
 
-import "errors"
+import (
+	"errors"
+	"strings"
+)
 
 // A Stage is a step of verification.
 type Stage string
@@ -24,7 +27,10 @@ type StageError struct {
 	Err   error
 }
 
-func (e *StageError) Error() string { return string(e.Stage) + ": " + e.Err.Error() }
+// Error is one line, also where a reason of sigstore-go has several.
+func (e *StageError) Error() string {
+	return string(e.Stage) + ": " + strings.Join(strings.Fields(e.Err.Error()), " ")
+}
 
 func (e *StageError) Unwrap() error { return e.Err }
 

@@ -267,6 +267,31 @@ func ageDir(t testing.TB) (string, realModule) {
 	return dir, m
 }
 
+// selfDir copies the files that git tracks of this repository.
+func selfDir(t testing.TB) (string, realModule) {
+	t.Helper()
+	dir, root := t.TempDir(), filepath.Dir(output(t, ".", "go", "env", "GOMOD"))
+	for name := range strings.SplitSeq(strings.Trim(run(t, root, nil, "git", "ls-files", "-z"), "\x00"), "\x00") {
+		data, err := os.ReadFile(filepath.Join(root, name))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // removed, and not yet committed
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.MkdirAll(filepath.Join(dir, filepath.Dir(name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir, realModule{
+		module: "github.com/rollproof/rollproof", version: "v0.1.0", mains: []string{"./cmd/rollproof"}, names: []string{"rollproof"},
+		targets: []string{runtime.GOOS + "/" + runtime.GOARCH}, env: []string{"GOFLAGS=-mod=readonly"},
+	}
+}
+
 // wideDir makes a module that links about a hundred others: what rollproof's own
 // go.mod requires. It is built with the flags of go test, so that the packages
 // come from the build cache.

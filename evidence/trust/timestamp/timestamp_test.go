@@ -195,13 +195,29 @@ func TestRefusingAuthority(t *testing.T) {
 	}
 }
 
+// A token stays good when its certificate has expired: the root says how long the
+// key counts.
+func TestGoldenToken(t *testing.T) {
+	k, err := envelope.ParsePublicKey(read(t, "testdata", "tsa.pub"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	proof, err := Verify(read(t, "testdata", "token.der"), bundle, keyring(k))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := time.Date(2026, 11, 21, 9, 8, 37, 0, time.UTC); !proof.Time.Equal(want) || proof.By != k.KeyID() {
+		t.Errorf("proof %+v, want %s", proof, want)
+	}
+}
+
 // tsa makes tokens of its own, honest or not.
 type tsa struct {
 	key  crypto.Signer
 	cert *x509.Certificate
 }
 
-func newTSA(t testing.TB, key crypto.Signer) tsa {
+func newTSA(t *testing.T, key crypto.Signer) tsa {
 	t.Helper()
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1),
@@ -221,7 +237,7 @@ func newTSA(t testing.TB, key crypto.Signer) tsa {
 	return tsa{key, cert}
 }
 
-func newRSA(t testing.TB) tsa {
+func newRSA(t *testing.T) tsa {
 	t.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -230,7 +246,7 @@ func newRSA(t testing.TB) tsa {
 	return newTSA(t, key)
 }
 
-func (a tsa) public(t testing.TB) envelope.PublicKey {
+func (a tsa) public(t *testing.T) envelope.PublicKey {
 	t.Helper()
 	k, err := envelope.NewPublicKey(a.key.Public())
 	if err != nil {
@@ -240,7 +256,7 @@ func (a tsa) public(t testing.TB) envelope.PublicKey {
 }
 
 // stamp is a token over data, by hash for imprint and signature.
-func (a tsa) stamp(t testing.TB, data []byte, hash crypto.Hash, accuracy time.Duration) []byte {
+func (a tsa) stamp(t *testing.T, data []byte, hash crypto.Hash, accuracy time.Duration) []byte {
 	t.Helper()
 	h := hash.New()
 	h.Write(data)
@@ -466,10 +482,13 @@ func TestTokenRefuses(t *testing.T) {
 }
 
 func FuzzVerifyNeverPanics(f *testing.F) {
-	key := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{1}, 32))
-	a := newRSA(f)
-	f.Add(a.stamp(f, bundle, crypto.SHA256, time.Second))
+	golden, err := os.ReadFile(filepath.Join("testdata", "token.der"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(golden)
 	f.Add(nested(3))
+	key := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{1}, 32))
 	k, err := envelope.NewPublicKey(key.Public())
 	if err != nil {
 		f.Fatal(err)
