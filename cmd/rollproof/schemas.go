@@ -14,7 +14,7 @@ func (p *program) schemasListCommand() *cli.Command {
 		Usage: "list the identifiers of all schemas",
 		Action: func(ctx *cli.Context) error {
 			if p.json {
-				return p.printJSON(map[string][]string{"schemas": schemas.IDs()})
+				return p.printJSON(map[string]any{"schema": schemas.Prefix + "schema-list/v1", "schemas": schemas.IDs()})
 			}
 			for _, id := range schemas.IDs() {
 				fmt.Fprintln(p.stdout, id)
@@ -44,9 +44,11 @@ func (p *program) schemasShowCommand() *cli.Command {
 }
 
 func (p *program) manCommand() *cli.Command {
-	return p.verb(&cli.Command{
-		Name:  "man",
-		Usage: "print the manual page (roff); try: rollproof man | man -l -",
+	return &cli.Command{
+		Name:            "man",
+		Usage:           "print the manual page (roff); try: rollproof man | man -l -",
+		HideHelpCommand: true,
+		OnUsageError:    usageError,
 		Action: func(ctx *cli.Context) error {
 			page, err := ctx.App.ToMan()
 			if err != nil {
@@ -55,5 +57,5 @@ func (p *program) manCommand() *cli.Command {
 			_, err = fmt.Fprintln(p.stdout, page)
 			return err
 		},
-	})
+	}
 }

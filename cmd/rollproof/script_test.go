@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"flag"
 	"os"
@@ -19,12 +18,7 @@ import (
 var update = flag.Bool("update", false, "write the golden files again")
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
-		"rollproof": func() {
-			p := newProgram(os.Args, os.Environ(), os.Stdin, os.Stdout, os.Stderr)
-			os.Exit(p.run(context.Background()))
-		},
-	})
+	testscript.Main(m, map[string]func(){"rollproof": main})
 }
 
 // TestScripts runs testdata/script/*.txtar: the real program on real repositories.
