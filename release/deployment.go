@@ -45,6 +45,17 @@ type TargetSetting struct {
 	RequiredEvidence []string `yaml:"required_evidence"`
 }
 
+// Check reports whether the settings fit what a plan will build, so that a mistake
+// shows before anything is built.
+func (s Settings) Check(plan *Plan) error {
+	var binaries []builtBinary
+	for _, t := range plan.Targets {
+		binaries = append(binaries, builtBinary{Binary: Binary{Name: t.Binary, Platform: t.Platform}})
+	}
+	_, err := newDeployment(Identity{}, false, binaries, s.Targets)
+	return err
+}
+
 func newDeployment(id Identity, dryRun bool, binaries []builtBinary, settings []TargetSetting) (Deployment, error) {
 	doc := Deployment{deploymentSchema, id, dryRun, []DeploymentTarget{}}
 	if len(settings) == 0 {

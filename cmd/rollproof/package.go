@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -100,6 +101,10 @@ func (p *program) packageRelease(ctx *cli.Context) (err error) {
 	if err := run.checkSigner(); err != nil {
 		return err
 	}
+	run.warnUncommitted(dir)
+	if err := run.settings().Check(run.plan); err != nil {
+		return usagef("change deployment_targets in "+config.FileName+", or build more with --target", "%s: %v", config.FileName, err)
+	}
 	if err := run.showPlan(); err != nil {
 		return err
 	}
@@ -155,6 +160,22 @@ func (run *packaging) readConfig(data []byte) (name string, err error) {
 	return run.config.Name, nil
 }
 
+// settings are those of rollproof.yaml, or the defaults.
+func (run *packaging) settings() release.Settings {
+	if run.config == nil {
+		return release.Settings{}
+	}
+	return run.config.Settings()
+}
+
+// warnUncommitted adds a hazard for settings that the work tree has and the commit
+// does not.
+func (run *packaging) warnUncommitted(dir string) {
+	if _, err := os.Stat(filepath.Join(dir, config.FileName)); err == nil && run.config == nil {
+		run.plan.MachineHazards = append(run.plan.MachineHazards, release.Hazard{ID: "uncommitted-settings", Detail: config.FileName + " is not in the commit and is not used"})
+	}
+}
+
 // make builds, assembles and puts the package in place.
 func (run *packaging) make(ctx context.Context) (err error) {
 	stage, err := dist.NewStage(run.out)
@@ -172,9 +193,7 @@ func (run *packaging) make(ctx context.Context) (err error) {
 		Plan: run.plan, Built: built, Facts: facts, Tool: version(), DryRun: run.dryRun, Signer: run.signer,
 		Link: link.Write, Trust: run.trust,
 	}
-	if run.config != nil {
-		in.Settings = run.config.Settings()
-	}
+	in.Settings = run.settings()
 	made, err := release.Assemble(ctx, in, stage)
 	if err != nil {
 		return err

@@ -87,6 +87,11 @@ func (c *Config) check() error {
 	if c.Source != "" && !strings.Contains(c.Source, "://") {
 		return &Error{Problem: fmt.Sprintf("source %q is no URI, expected https://…", c.Source)}
 	}
+	for what, text := range map[string]string{"name": c.Supplier.Name, "email": c.Supplier.Email, "url": c.Supplier.URL} {
+		if strings.ContainsAny(text, "\"\\()\n") { // SPDX 2.3, clause 7.5, has no way to write them
+			return &Error{Problem: fmt.Sprintf("supplier %s %q: expected no quotes, backslashes, parentheses or line breaks", what, text)}
+		}
+	}
 	for _, t := range c.DeploymentTargets {
 		if err := release.CheckName("deployment target", t.ID); err != nil {
 			return &Error{Problem: err.Error()}
