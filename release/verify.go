@@ -20,6 +20,10 @@ type VerifyOptions struct {
 	AllowUnsigned bool
 	// Proofs show when signatures existed; they come from beside the package.
 	Proofs []trust.Proof
+	// Sidecar are keyless bundles that came beside the package, each about one file
+	// of it. With Keyless each must verify; without, they are not-checked.
+	Sidecar []SidecarBundle
+	Keyless BundleVerifier
 	// Weakenings are the flags that were given and already work in Authority; the
 	// verdict lists them.
 	Weakenings []Weakening
@@ -60,6 +64,7 @@ func Verify(ctx context.Context, c Container, opts VerifyOptions) (*Verdict, err
 	v.checkLink()
 	v.checkSBOM()
 	v.checkManifests()
+	v.checkSidecar()
 	v.checkIdentity()
 	v.checkDryRun()
 	v.verdict.conclude()
@@ -144,7 +149,7 @@ func wrong(subject, expected, actual, hint string) problem {
 
 // optional are the checks whose not-checked does not fail a verdict, because nobody
 // could make them.
-var optional = map[string]bool{checkLdflags: true}
+var optional = map[string]bool{checkLdflags: true, checkSidecarID: true}
 
 // The identifiers of the checks, in the order in which they run.
 const (
@@ -165,6 +170,7 @@ const (
 	checkSBOM                = "sbom"
 	checkInstallers          = "installers"
 	checkDeployment          = "endpoint-deployment"
+	checkSidecarID           = "sidecar"
 	checkIdentity            = "identity"
 	checkDryRun              = "dry-run"
 )

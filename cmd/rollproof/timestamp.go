@@ -92,11 +92,6 @@ func (p *program) keepToken(name, reply string, bundle []byte, authority trust.A
 	return err
 }
 
-// sidecar is the directory beside a package for what was made later.
-func sidecar(name string) string {
-	return strings.TrimSuffix(filepath.Clean(name), ".zip") + ".evidence"
-}
-
 // proofs reads the tokens of the sidecar that verify under keys of the authority.
 // What can't be used proves nothing and is told.
 func (p *program) proofs(name string, container release.Container, authority trust.Authority) ([]trust.Proof, error) {

@@ -16,6 +16,7 @@ func (p *program) verifyPackageCommand() *cli.Command {
 			"3: the package is not what its signer made, or nobody you trust signed it.",
 		Flags: append(trustFlags(),
 			&cli.BoolFlag{Name: "allow-unsigned", Usage: "let a dry run pass without signatures; the verdict says so"},
+			&cli.StringFlag{Name: "trusted-root", Usage: "Sigstore trusted_root.json `FILE` for keyless bundles beside the package"},
 			&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "list the checks that passed too"},
 		),
 		Action: p.verifyPackage,
@@ -37,9 +38,13 @@ func (p *program) verifyPackage(ctx *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	verdict, err := release.Verify(ctx.Context, container, release.VerifyOptions{
+	opts := release.VerifyOptions{
 		Authority: authority, AllowUnsigned: ctx.Bool("allow-unsigned"), Proofs: proofs, Weakenings: trustWeakenings(ctx),
-	})
+	}
+	if opts.Sidecar, opts.Keyless, err = p.sidecarBundles(name, ctx.String("trusted-root"), authority); err != nil {
+		return err
+	}
+	verdict, err := release.Verify(ctx.Context, container, opts)
 	if err != nil {
 		return err
 	}

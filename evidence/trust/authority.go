@@ -157,6 +157,20 @@ type Facts struct {
 	Notes []string // weakenings that were asked for
 }
 
+// Identities returns the keyless identities that an authority lists, in order; a
+// single key lists none.
+func Identities(a Authority) []Identity {
+	r, ok := a.(*root)
+	if !ok {
+		return nil
+	}
+	var list []Identity
+	for _, entry := range r.doc.Identities {
+		list = append(list, entry.Identity())
+	}
+	return list
+}
+
 // singleKey is the authority of one key.
 type singleKey struct{ key envelope.PublicKey }
 
