@@ -3,9 +3,44 @@ package schemas
 import (
 	"encoding/json"
 	"errors"
+	"flag"
+	"fmt"
+	"os"
 	"strings"
 	"testing"
 )
+
+var update = flag.Bool("update", false, "write the index again")
+
+// The index is generated from the schemas and committed.
+func TestIndexIsCurrent(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("# Schemas\n\nThe JSON Schema of every document that rollproof writes; `rollproof schemas show ID` prints one.\nIdentifiers begin with `" + Prefix + "`.\n\n| schema | document | |\n|---|---|---|\n")
+	for _, id := range IDs() {
+		data, err := Lookup(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var s struct{ Title, Description string }
+		if err := json.Unmarshal(data, &s); err != nil {
+			t.Fatal(err)
+		}
+		name := strings.TrimPrefix(id, Prefix)
+		fmt.Fprintf(&b, "| [%s](%s.json) | %s | %s |\n", name, name, s.Title, s.Description)
+	}
+	if *update {
+		if err := os.WriteFile("README.md", []byte(b.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	have, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(have) != b.String() {
+		t.Error("README.md is out of date: make golden")
+	}
+}
 
 func TestEverySchemaCompiles(t *testing.T) {
 	if len(IDs()) == 0 {
