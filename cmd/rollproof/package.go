@@ -35,7 +35,9 @@ func (p *program) packageCommand() *cli.Command {
 			&cli.StringSliceFlag{Name: "main", Usage: "main `PACKAGE` to build, such as ./cmd/x; may be repeated"},
 			&cli.StringSliceFlag{Name: "target", Usage: "platform to build, such as `linux/amd64`; may be repeated"},
 			&cli.StringFlag{Name: "out", Usage: "output `DIR` (default: dist)"},
-			&cli.StringFlag{Name: "config", Usage: "GoReleaser configuration `FILE` (default: .goreleaser.yaml of the commit)"},
+			&cli.StringFlag{Name: "config", Usage: "GoReleaser configuration `FILE` of the commit (default: where GoReleaser looks)"},
+			&cli.BoolFlag{Name: "zero-config", Usage: "ignore a GoReleaser configuration of the commit"},
+			&cli.BoolFlag{Name: "print-config", Usage: "print the GoReleaser configuration that this run amounts to, and stop"},
 			&cli.StringSliceFlag{Name: "allow-env", Usage: "let the configuration read the environment variable `NAME`; recorded"},
 			&cli.StringSliceFlag{Name: "allow-skipped-hook", Usage: "skip the configuration's hook `CMD`"},
 			&cli.BoolFlag{Name: "offline", Usage: "don't download modules"},
@@ -74,7 +76,7 @@ func (p *program) packageRelease(ctx *cli.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if !run.dryRun {
+	if !run.dryRun && !ctx.Bool("print-config") {
 		if run.signer, err = p.signer(ctx.String("key")); err != nil {
 			return err
 		}
@@ -85,10 +87,10 @@ func (p *program) packageRelease(ctx *cli.Context) (err error) {
 		}
 	}
 	run.builder, err = gobuild.New(gobuild.Options{
-		Dir: dir, Version: ctx.String("version"), DryRun: run.dryRun, Name: ctx.String("name"),
+		Dir: dir, Version: ctx.String("version"), DryRun: run.dryRun || ctx.Bool("print-config"), Name: ctx.String("name"),
 		Mains: ctx.StringSlice("main"), Platforms: platforms,
 		Offline: ctx.Bool("offline"), FreshCache: ctx.Bool("fresh-cache"),
-		Configuration: ctx.String("config"), AllowEnv: ctx.StringSlice("allow-env"), AllowSkippedHooks: ctx.StringSlice("allow-skipped-hook"),
+		Configuration: ctx.String("config"), ZeroConfig: ctx.Bool("zero-config"), AllowEnv: ctx.StringSlice("allow-env"), AllowSkippedHooks: ctx.StringSlice("allow-skipped-hook"),
 		Env: p.environ, License: detectLicense, Settings: run.readConfig,
 	})
 	if err != nil {
@@ -97,6 +99,9 @@ func (p *program) packageRelease(ctx *cli.Context) (err error) {
 	defer func() { err = errors.Join(err, run.builder.Close()) }()
 	if run.plan, err = run.builder.Plan(ctx.Context); err != nil {
 		return err
+	}
+	if ctx.Bool("print-config") {
+		return run.printConfiguration()
 	}
 	if err := run.checkSigner(); err != nil {
 		return err
@@ -123,6 +128,19 @@ func (run *packaging) readTrust(dir string) error {
 		return badTrust(err)
 	}
 	run.authority, err = chain.At(run.now(), trust.Options{})
+	return err
+}
+
+// printConfiguration prints the GoReleaser file that the plan amounts to.
+func (run *packaging) printConfiguration() error {
+	text, err := gobuild.PrintConfiguration(run.plan)
+	if err != nil {
+		return err
+	}
+	if run.json {
+		return run.printJSON(map[string]string{"schema": evidence.Namespace + "package-configuration/v1", "configuration": string(text)})
+	}
+	_, err = run.stdout.Write(text)
 	return err
 }
 

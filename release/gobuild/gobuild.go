@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -75,11 +76,14 @@ type Builder struct {
 	src      *source
 	mod      *module
 	settings *goSettings
-	named    string // the project's name by rollproof.yaml, "" without one
+	ports    []string // of the toolchain, once it was asked
+	named    string   // the project's name by rollproof.yaml, "" without one
 	plan     *release.Plan
 }
 
 var _ release.Builder = (*Builder)(nil)
+
+var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // New checks the options and finds git and go. It changes nothing on the machine.
 func New(opts Options) (*Builder, error) {
@@ -97,6 +101,9 @@ func New(opts Options) (*Builder, error) {
 		return nil, usage("leave one out", "a configuration file is both given (%s) and ignored", plain(opts.Configuration))
 	}
 	for _, name := range opts.AllowEnv {
+		if !variableName.MatchString(name) {
+			return nil, usage("give the name alone", "--allow-env is %q, want the name of a variable", plain(name))
+		}
 		if strings.HasPrefix(strings.ToUpper(name), "ROLLPROOF_") {
 			return nil, usage("leave it out", "variable %s is rollproof's own and may hold a key: no build may see it", plain(name))
 		}

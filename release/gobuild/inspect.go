@@ -52,7 +52,9 @@ func (r *run) expectations(t release.Target, info *debug.BuildInfo, settings map
 		{"the toolchain", info.GoVersion, r.plan.Toolchain, ""},
 		{"-trimpath", settings["-trimpath"], "true", ""},
 		{"-compiler", settings["-compiler"], "gc", ""},
-		{"-tags", settings["-tags"], strings.Join(tagsOf(t), ","), ""},
+		{"-tags", settings["-tags"], flagValue(t, "-tags"), ""},
+		{"-gcflags", settings["-gcflags"], flagValue(t, "-gcflags"), ""},
+		{"-asmflags", settings["-asmflags"], flagValue(t, "-asmflags"), ""},
 	}
 	for _, entry := range t.Env {
 		key, value, _ := strings.Cut(entry, "=")

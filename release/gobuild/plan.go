@@ -28,7 +28,7 @@ func (b *Builder) decide(ctx context.Context, tag string) (*release.Plan, error)
 		version = "v0.0.0-" + b.repo.commit.id[:12]
 	}
 	find := newFinder(b.src, b.mod, b.settings.version)
-	chosen, parameters, err := b.choose(find, version)
+	chosen, err := b.choose(ctx, find, version)
 	if err != nil {
 		return nil, err
 	}
@@ -50,38 +50,75 @@ func (b *Builder) decide(ctx context.Context, tag string) (*release.Plan, error)
 		Skipped:        chosen.skipped,
 		CommitHazards:  commitHazards(r, b.src, b.mod, list, tag),
 		MachineHazards: machineHazards(r, b.m, b.settings, b.mod),
-		Parameters:     parameters,
+		Parameters:     b.parameters(),
 	}, nil
 }
 
 // choose follows the configuration where there is one, and the rules for a
 // repository without one elsewhere.
-func (b *Builder) choose(find *finder, version string) (choice, map[string]string, error) {
-	parameters := b.parameters()
-	project := cmp.Or(b.opts.Name, b.named, b.mod.name())
-	if err := checkName("project name", project, "choose one with --name"); err != nil {
-		return choice{}, nil, err
+func (b *Builder) choose(ctx context.Context, find *finder, version string) (choice, error) {
+	mains, err := b.askedMains(find)
+	if err != nil {
+		return choice{}, err
 	}
-	chosen, err := b.zeroConfig(find, project)
-	return chosen, parameters, err
+	var file *configuration
+	if !b.opts.ZeroConfig {
+		if file, err = findConfiguration(b.mod.root, b.opts.Configuration); err != nil {
+			return choice{}, err
+		}
+	}
+	project := cmp.Or(b.opts.Name, b.named, b.mod.name())
+	if file != nil {
+		project = cmp.Or(b.opts.Name, b.named, file.project.ProjectName, b.mod.name())
+	}
+	if err := checkName("project name", project, "choose one with --name"); err != nil {
+		return choice{}, err
+	}
+	if file != nil {
+		return b.configured(ctx, file, find, mains, project, version)
+	}
+	if len(b.opts.AllowSkippedHooks) > 0 {
+		return choice{}, usage("leave it out", "there is no configuration whose hooks --allow-skipped-hook could name")
+	}
+	return b.zeroConfig(find, mains, project)
+}
+
+// configured follows a GoReleaser file.
+func (b *Builder) configured(ctx context.Context, file *configuration, find *finder, mains []string, project, version string) (choice, error) {
+	fields := templateFields(cmp.Or(file.project.ProjectName, project), version, b.repo.commit)
+	p := &planner{
+		configuration: file, find: find, mod: b.mod, platforms: b.opts.Platforms, mains: mains,
+		env:    &fileEnv{entries: file.project.Env, allowed: b.opts.AllowEnv, caller: b.m.lookup, fields: fields},
+		known:  func(platforms []release.Platform) ([]release.Platform, error) { return b.unknown(ctx, platforms) },
+		choice: choice{project: project},
+	}
+	err := p.plan(b.opts.AllowSkippedHooks)
+	return p.choice, err
 }
 
 // parameters are the choices beyond the defaults, by the name of their flag.
 func (b *Builder) parameters() map[string]string {
 	p := map[string]string{}
-	set := func(name string, values ...string) {
-		if text := strings.Join(values, ","); text != "" {
+	set := func(name, separator string, values ...string) {
+		if text := strings.Join(values, separator); text != "" {
 			p[name] = text
 		}
 	}
-	set("name", b.opts.Name)
-	set("version", b.opts.Version)
-	set("main", b.opts.Mains...)
+	o := b.opts
+	set("name", "", o.Name)
+	set("version", "", o.Version)
+	set("main", ",", o.Mains...)
+	set("config", "", o.Configuration)
+	set("allow-env", ",", slices.Sorted(slices.Values(o.AllowEnv))...)
+	set("allow-skipped-hook", "; ", slices.Sorted(slices.Values(o.AllowSkippedHooks))...)
+	if o.ZeroConfig {
+		set("zero-config", "", "true")
+	}
 	var platforms []string
-	for _, platform := range b.opts.Platforms {
+	for _, platform := range o.Platforms {
 		platforms = append(platforms, platform.String())
 	}
-	set("target", platforms...)
+	set("target", ",", platforms...)
 	return p
 }
 
@@ -93,18 +130,24 @@ func (b *Builder) platforms() []release.Platform {
 	return release.DefaultPlatforms
 }
 
-// checkPlatforms asks the toolchain about platforms beyond the default ones.
+// checkPlatforms refuses platforms that were asked for and cannot be built.
 func (b *Builder) checkPlatforms(ctx context.Context) error {
 	for i, p := range b.opts.Platforms {
 		if slices.Contains(b.opts.Platforms[:i], p) {
 			return usage("leave one out", "platform %s is asked for twice", plain(p.String()))
 		}
 	}
-	return b.checkKnown(ctx, b.opts.Platforms)
+	unknown, err := b.unknown(ctx, b.opts.Platforms)
+	if err == nil && len(unknown) > 0 {
+		err = usage("go tool dist list shows what it can build", "platform %s is unknown to %s", plain(unknown[0].String()), b.settings.version)
+	}
+	return err
 }
 
-// checkKnown refuses platforms that this toolchain cannot build for.
-func (b *Builder) checkKnown(ctx context.Context, platforms []release.Platform) error {
+// unknown picks the platforms that are no port of the toolchain, which is asked
+// only about those beyond the default ones. WebAssembly counts as unknown: its
+// files hold no build info.
+func (b *Builder) unknown(ctx context.Context, platforms []release.Platform) ([]release.Platform, error) {
 	var rest []release.Platform
 	for _, p := range platforms {
 		if !slices.Contains(release.DefaultPlatforms, p) {
@@ -112,30 +155,25 @@ func (b *Builder) checkKnown(ctx context.Context, platforms []release.Platform) 
 		}
 	}
 	if len(rest) == 0 {
-		return nil
+		return nil, nil
 	}
-	ask := child{path: b.m.goTool, args: []string{"tool", "dist", "list"}, dir: b.m.temp()}
-	ask.env = b.m.buildEnv(b.settings, fixedEnv, b.opts.FreshCache)
-	out, _, err := ask.run(ctx)
-	if err != nil {
-		return failed(err, "platforms cannot be listed: %v", err)
-	}
-	known := strings.Fields(string(out))
-	for _, p := range rest {
-		if !slices.Contains(known, p.String()) {
-			return usage("go tool dist list shows what it can build", "platform %s is unknown to %s", plain(p.String()), b.settings.version)
+	if b.ports == nil {
+		ask := child{path: b.m.goTool, args: []string{"tool", "dist", "list"}, dir: b.m.temp()}
+		ask.env = b.m.buildEnv(b.settings, fixedEnv, b.opts.FreshCache)
+		out, _, err := ask.run(ctx)
+		if err != nil {
+			return nil, failed(err, "platforms cannot be listed: %v", err)
 		}
+		b.ports = strings.Fields(string(out))
 	}
-	return nil
+	return slices.DeleteFunc(rest, func(p release.Platform) bool {
+		return slices.Contains(b.ports, p.String()) && p.Arch != "wasm"
+	}), nil
 }
 
 // zeroConfig chooses mains by the rule for repositories without a configuration,
 // or those that were asked for.
-func (b *Builder) zeroConfig(find *finder, project string) (choice, error) {
-	dirs, err := b.askedMains(find)
-	if err != nil {
-		return choice{}, err
-	}
+func (b *Builder) zeroConfig(find *finder, dirs []string, project string) (choice, error) {
 	if len(dirs) == 0 {
 		dirs = find.zeroConfig(b.platforms())
 	}

@@ -90,12 +90,20 @@ func sameName(a, b unit) error {
 // and package: targets with equal flags and environment build in one process.
 func flagsOf(t release.Target) []string { return t.Argv[2 : len(t.Argv)-3] }
 
-// tagsOf reads the build tags out of a recipe's flags.
-func tagsOf(t release.Target) []string {
+// flagValue reads a flag's value out of a recipe, "" without it.
+func flagValue(t release.Target, name string) string {
 	for _, flag := range flagsOf(t) {
-		if list, ok := strings.CutPrefix(flag, "-tags="); ok {
-			return strings.Split(list, ",")
+		if value, ok := strings.CutPrefix(flag, name+"="); ok {
+			return value
 		}
+	}
+	return ""
+}
+
+// tagsOf are the build tags of a recipe.
+func tagsOf(t release.Target) []string {
+	if list := flagValue(t, "-tags"); list != "" {
+		return strings.Split(list, ",")
 	}
 	return nil
 }
