@@ -55,6 +55,7 @@ import (
 	"encoding/hex"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/google/licensecheck"
 )
@@ -123,6 +124,9 @@ func Detect(files []File) Result {
 // identify returns the expression terms for the licenses that make up text, or
 // nil when text is not, or not only, made of licenses with an SPDX identifier.
 func identify(text string) []string {
+	if term := usualLicense(text); term != "" {
+		return []string{term}
+	}
 	found := licensecheck.Scan([]byte(text))
 	if found.Percent < coverage {
 		return nil
@@ -138,6 +142,32 @@ func identify(text string) []string {
 		}
 	}
 	return terms
+}
+
+// usual are the licenses of most Go modules. A scanner that knows these alone is
+// made in a twentieth of the time of one that knows all.
+var usual = []string{"Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "MPL-2.0"}
+
+var usualScanner = sync.OnceValues(func() (*licensecheck.Scanner, error) {
+	all := licensecheck.BuiltinLicenses()
+	return licensecheck.NewScanner(slices.DeleteFunc(all, func(l licensecheck.License) bool {
+		return l.LRE == "" || !slices.Contains(usual, l.ID)
+	}))
+})
+
+// usualLicense returns the term for a text that is one of the usual licenses from its
+// first word to its last, "" for any other. No license can match more than all, so
+// that a scanner which knows more finds the same.
+func usualLicense(text string) string {
+	scanner, err := usualScanner()
+	if err != nil {
+		return ""
+	}
+	found := scanner.Scan([]byte(text))
+	if found.Percent < 100 || len(found.Match) != 1 || found.Match[0].IsURL {
+		return ""
+	}
+	return spdxTerm(found.Match[0].ID)
 }
 
 // join sorts terms and joins them with AND.
