@@ -63,7 +63,7 @@ func openDir(name string) (*dir, error) {
 		paths[i] = e.Path
 	}
 	if err := archive.CheckSet(paths); err != nil {
-		d.problem(err.Error())
+		d.problem("%v", err)
 	}
 	return d, nil
 }
