@@ -150,7 +150,7 @@ func textRole(path string) Role {
 		return RoleNotice
 	}
 	for _, prefix := range []string{"LICENSE", "LICENCE", "COPYING", "UNLICENSE"} {
-		if strings.HasPrefix(upper, prefix) {
+		if strings.HasPrefix(upper, prefix) && !strings.HasPrefix(upper, "UNLICENSED") {
 			return RoleLicense
 		}
 	}

@@ -157,10 +157,7 @@ func (l lenient) CompareKey(key any, m root.TrustedMaterial) bool {
 
 // logged lets sigstore-go verify the log entries for the given material.
 func (a *attempt) logged(by verify.VerificationContent) error {
-	entries, err := a.bundle.TlogEntries()
-	if err == nil {
-		_, err = verify.VerifyTlogEntry(view{a.bundle, by, entries}, a.material, 1, true)
-	}
+	_, err := verify.VerifyTlogEntry(view{a.bundle, by, a.entries}, a.material, 1, true)
 	return err
 }
 
@@ -171,11 +168,7 @@ func (a *attempt) loggedOutsideValidity() error {
 	if leaf == nil || !a.demand.log || a.logged(a.by) == nil || a.logged(lenient{a.by, false}) != nil {
 		return nil
 	}
-	entries, err := a.bundle.TlogEntries()
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
+	for _, e := range a.entries {
 		if t := e.IntegratedTime(); !t.IsZero() && !a.by.ValidAtTime(t, a.material) {
 			return fmt.Errorf("logged at %s, outside of the certificate's validity, %s", stamp(t), validity(leaf))
 		}
@@ -198,16 +191,12 @@ func (a *attempt) badLogEntry() error {
 	if refusal == nil {
 		return nil
 	}
-	entries, err := a.bundle.TlogEntries()
-	if err != nil {
-		return err
-	}
 	logs := a.root.RekorLogs()
-	if len(entries) == 0 {
-		return fmt.Errorf("no log entry, the trusted root names %d logs", len(logs))
+	if len(a.entries) == 0 {
+		return fmt.Errorf("no log entry; logs that the trusted root names: %d", len(logs))
 	}
 	foreign := 0
-	for _, e := range entries {
+	for _, e := range a.entries {
 		id := hex.EncodeToString([]byte(e.LogKeyID()))
 		if _, ok := logs[id]; !ok {
 			foreign++
@@ -222,8 +211,8 @@ func (a *attempt) badLogEntry() error {
 			return fmt.Errorf("the inclusion proof of entry %d does not lead to the root hash that it names", e.LogIndex())
 		}
 	}
-	if foreign == len(entries) {
-		return fmt.Errorf("no entry of a log that the trusted root names: the bundle's is of log %x", entries[0].LogKeyID())
+	if foreign == len(a.entries) {
+		return fmt.Errorf("no entry of a log that the trusted root names: the bundle's is of log %x", a.entries[0].LogKeyID())
 	}
 	return refusal
 }
@@ -315,7 +304,7 @@ func (a *attempt) badChain() error {
 		return nil
 	}
 	if !a.hasSCT() {
-		return fmt.Errorf("the certificate has no SCT, the trusted root names %d CT logs", len(a.root.CTLogs()))
+		return fmt.Errorf("the certificate has no SCT; CT logs that the trusted root names: %d", len(a.root.CTLogs()))
 	}
 	return verify.VerifySignedCertificateTimestamp(chains, 1, a.material)
 }

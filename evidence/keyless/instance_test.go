@@ -1,6 +1,7 @@
 package keyless
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -17,11 +18,13 @@ import (
 	"fmt"
 	"math/big"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/digitorus/timestamp"
 	"github.com/sigstore/sigstore-go/pkg/root"
+	"github.com/sigstore/sigstore/pkg/cryptoutils"
 	"golang.org/x/mod/sumdb/tlog"
 )
 
@@ -43,6 +46,7 @@ const lifetime = 10 * time.Minute
 // transparency log and timestamp authority. Its keys are new each time.
 type instance struct {
 	t         testing.TB
+	next      func() *ecdsa.PrivateKey
 	ca        authority
 	tsa       authority
 	tsaLeaf   *x509.Certificate
@@ -68,7 +72,25 @@ func newKey(t testing.TB) *ecdsa.PrivateKey {
 }
 
 func newInstance(t testing.TB) *instance {
-	i := &instance{t: t, log: newKey(t), ctLog: newKey(t), tsaKey: newKey(t), trustTime: "2020-01-01T00:00:00Z"}
+	return newInstanceOf(t, func() *ecdsa.PrivateKey { return newKey(t) })
+}
+
+// newFixedInstance is an instance of the same keys in each process, so that what one
+// fuzzing worker finds means the same to the others.
+func newFixedInstance(t testing.TB) *instance {
+	n := byte(0)
+	return newInstanceOf(t, func() *ecdsa.PrivateKey {
+		n++
+		k, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), bytes.Repeat([]byte{n}, 32))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return k
+	})
+}
+
+func newInstanceOf(t testing.TB, next func() *ecdsa.PrivateKey) *instance {
+	i := &instance{t: t, next: next, log: next(), ctLog: next(), tsaKey: next(), trustTime: "2020-01-01T00:00:00Z"}
 	i.ca = i.authority("ca", x509.ExtKeyUsageCodeSigning)
 	i.tsa = i.authority("tsa", x509.ExtKeyUsageTimeStamping)
 	purpose, err := asn1.Marshal([]asn1.ObjectIdentifier{{1, 3, 6, 1, 5, 5, 7, 3, 8}})
@@ -89,7 +111,7 @@ func (i *instance) check(err error) {
 }
 
 func (i *instance) authority(name string, usage x509.ExtKeyUsage) authority {
-	rootKey, key := newKey(i.t), newKey(i.t)
+	rootKey, key := i.next(), i.next()
 	template := &x509.Certificate{
 		Subject:   pkix.Name{CommonName: name + "-root", Organization: []string{"example.com"}},
 		NotBefore: day.AddDate(-1, 0, 0), NotAfter: far,
@@ -122,8 +144,12 @@ func (i *instance) certificate(who person, public crypto.PublicKey, notBefore ti
 	}
 	if u, err := url.Parse(who.subject); err == nil && u.Scheme != "" {
 		template.URIs = []*url.URL{u}
-	} else {
+	} else if strings.Contains(who.subject, "@") {
 		template.EmailAddresses = []string{who.subject}
+	} else { // a user name, which Go's verifier doesn't know
+		name, err := cryptoutils.MarshalOtherNameSAN(who.subject, true)
+		i.check(err)
+		template.ExtraExtensions = append(template.ExtraExtensions, *name)
 	}
 	if who.trigger != "" {
 		value, err := asn1.MarshalWithParams(who.trigger, "utf8")

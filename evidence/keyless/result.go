@@ -145,11 +145,10 @@ func extensions(e certificate.Extensions) map[string]string {
 // passes over entries of other logs.
 func (a *attempt) verifiedEntries() []LogEntry {
 	list := []LogEntry{}
-	entries, err := a.bundle.TlogEntries()
-	if err != nil || !a.demand.log {
+	if !a.demand.log {
 		return list
 	}
-	for _, e := range entries {
+	for _, e := range a.entries {
 		if _, err := verify.VerifyTlogEntry(view{a.bundle, a.by, []*tlog.Entry{e}}, a.material, 1, true); err != nil {
 			continue
 		}
@@ -175,8 +174,8 @@ func (a *attempt) notChecked() []NotChecked {
 	} else if !a.demand.log {
 		list = append(list, NotChecked{checkLog, "the bundle has no log entry, which was excused"})
 	}
-	if tokens, err := a.bundle.Timestamps(); err == nil && len(tokens) > 0 && !a.demand.signedTime {
-		list = append(list, NotChecked{checkTime, fmt.Sprintf("%d tokens, the trusted root names no timestamp authority", len(tokens))})
+	if len(a.tokens) > 0 && !a.demand.signedTime {
+		list = append(list, NotChecked{checkTime, fmt.Sprintf("%d tokens, the trusted root names no timestamp authority", len(a.tokens))})
 	} else if !a.demand.signedTime && !a.demand.logTime {
 		list = append(list, NotChecked{checkTime, "the bundle tells no time, which a key does not need"})
 	}

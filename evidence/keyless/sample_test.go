@@ -24,6 +24,7 @@ type person struct{ subject, issuer, trigger string }
 
 var (
 	ada   = person{subject: "ada@example.com", issuer: "https://issuer.example.com"}
+	grace = person{subject: "grace", issuer: "https://names.example.com"}
 	robot = person{"https://example.com/ada/age/.workflows/release.yml@refs/tags/v1", "https://issuer.example.com", "push"}
 )
 
@@ -162,6 +163,13 @@ func signMessage(i *instance, signer crypto.Signer, message []byte) (sig []byte,
 		}
 	}
 	return i.sign(signer, message), "SHA2_256", sum256[:]
+}
+
+// olderP384 is a P-384 key of a client that hashed with sha256 whatever the curve.
+type olderP384 struct{ *ecdsa.PrivateKey }
+
+func fixedKey(b byte) ed25519.PrivateKey {
+	return ed25519.NewKeyFromSeed(bytes.Repeat([]byte{b}, ed25519.SeedSize))
 }
 
 // phSigner is an Ed25519 key that signs with prehash.

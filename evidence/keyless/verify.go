@@ -10,6 +10,7 @@ import (
 	"github.com/rollproof/rollproof/evidence/envelope"
 	"github.com/sigstore/sigstore-go/pkg/bundle"
 	"github.com/sigstore/sigstore-go/pkg/root"
+	"github.com/sigstore/sigstore-go/pkg/tlog"
 	"github.com/sigstore/sigstore-go/pkg/verify"
 )
 
@@ -53,7 +54,18 @@ func New(trustedRoot []byte, o Options) (*Verifier, error) {
 // Verify checks that signer signed a bundle about artifact. Evidence that does not
 // hold gives a [*StageError]. Other errors say that the question can't be answered:
 // [ErrNeedsContent], [ErrNeedsRoot], and those of the artifact's reader.
-func (v *Verifier) Verify(data []byte, artifact Artifact, signer Signer) (*Result, error) {
+func (v *Verifier) Verify(data []byte, artifact Artifact, signer Signer) (r *Result, err error) {
+	// Hundreds of generated parsers stand behind this call. A panic of one of them is
+	// a refusal, not the end of the program.
+	defer func() {
+		if p := recover(); p != nil {
+			r, err = nil, &StageError{StageParse, fmt.Errorf("sigstore-go can't read it: %v", p)}
+		}
+	}()
+	return v.verify(data, artifact, signer)
+}
+
+func (v *Verifier) verify(data []byte, artifact Artifact, signer Signer) (*Result, error) {
 	if _, keyless := signer.(Identity); keyless && !v.given {
 		return nil, ErrNeedsRoot
 	}
@@ -79,6 +91,8 @@ func (v *Verifier) Verify(data []byte, artifact Artifact, signer Signer) (*Resul
 type attempt struct {
 	*Verifier
 	bundle   *bundle.Bundle
+	entries  []*tlog.Entry
+	tokens   [][]byte
 	signed   verify.SignatureContent
 	by       verify.VerificationContent
 	signer   Signer
@@ -105,39 +119,38 @@ func (v *Verifier) parse(data []byte, signer Signer) (*attempt, error) {
 	if err := a.bundle.UnmarshalJSON(data); err != nil {
 		return nil, &StageError{StageParse, err}
 	}
-	var err error
-	if a.signed, err = a.bundle.SignatureContent(); err != nil {
-		return nil, &StageError{StageParse, err}
+	var err, byErr error
+	a.entries, err = a.bundle.TlogEntries()
+	if err == nil {
+		a.tokens, err = a.bundle.Timestamps()
 	}
-	if a.by, err = a.bundle.VerificationContent(); errors.Is(err, bundle.ErrMissingVerificationMaterial) {
-		return nil, &StageError{StageParse, err}
-	} else if err != nil {
-		return nil, &StageError{StageCertificate, err}
+	if err == nil {
+		a.signed, err = a.bundle.SignatureContent()
 	}
-	if a.demand, err = a.demands(); err != nil {
-		return nil, &StageError{StageParse, err}
+	a.by, byErr = a.bundle.VerificationContent()
+	if errors.Is(byErr, bundle.ErrMissingVerificationMaterial) {
+		err = byErr
 	}
+	switch {
+	case err != nil:
+		return nil, &StageError{StageParse, err}
+	case byErr != nil:
+		return nil, &StageError{StageCertificate, byErr}
+	}
+	a.demand = a.demands()
 	return a, nil
 }
 
 // demands draws from the trusted root what the bundle must bring.
-func (a *attempt) demands() (demand, error) {
-	entries, err := a.bundle.TlogEntries()
-	if err != nil {
-		return demand{}, err
-	}
-	tokens, err := a.bundle.Timestamps()
-	if err != nil {
-		return demand{}, err
-	}
+func (a *attempt) demands() demand {
 	d := demand{
 		log:        len(a.root.RekorLogs()) > 0,
-		signedTime: len(a.root.TimestampingAuthorities()) > 0 && len(tokens) > 0,
+		signedTime: len(a.root.TimestampingAuthorities()) > 0 && len(a.tokens) > 0,
 		sct:        len(a.root.CTLogs()) > 0 && !a.byKey(),
 	}
 	if a.options.AllowNoLogEntry {
 		w := Weakening{Flag: "--allow-no-log-entry", Checks: []string{}}
-		if d.log && len(entries) == 0 {
+		if d.log && len(a.entries) == 0 {
 			d.log, w.Checks = false, []string{checkLog}
 		}
 		d.excused = append(d.excused, w)
@@ -150,7 +163,7 @@ func (a *attempt) demands() (demand, error) {
 		d.excused = append(d.excused, w)
 	}
 	d.logTime = d.log && a.bundle.HasInclusionPromise()
-	return d, nil
+	return d
 }
 
 // byKey reports whether a key was expected.
@@ -216,17 +229,35 @@ func (a *attempt) decide() (*verify.VerificationResult, error) {
 	if err != nil {
 		return nil, errNoTime
 	}
-	return v.Verify(a.bundle, verify.NewPolicy(subject, policy))
+	return v.Verify(a.entity(), verify.NewPolicy(subject, policy))
+}
+
+// A versionless bundle is verified with the one hash that belongs to its key.
+type versionless struct{ *bundle.Bundle }
+
+func (versionless) Version() (string, error) { return "", nil }
+
+// entity is the bundle as sigstore-go verifies it. For a bundle with a version it
+// reads the artifact into memory and tries a second hash, which it also says on
+// stderr; only certificates over P-384 and P-521 have a second hash to try.
+func (a *attempt) entity() verify.SignedEntity {
+	if a.twoHashes() {
+		return a.bundle
+	}
+	return versionless{a.bundle}
+}
+
+// twoHashes reports whether the age of the client that signed decides about the hash.
+func (a *attempt) twoHashes() bool {
+	leaf := a.by.Certificate()
+	if leaf == nil {
+		return false
+	}
+	k, ok := leaf.PublicKey.(*ecdsa.PublicKey)
+	return ok && k.Curve != elliptic.P256()
 }
 
 // needsWhole reports whether sigstore-go reads the artifact into memory.
 func (a *attempt) needsWhole() bool {
-	if a.signed.MessageSignatureContent() == nil {
-		return false
-	}
-	if leaf := a.by.Certificate(); leaf != nil {
-		k, ok := leaf.PublicKey.(*ecdsa.PublicKey)
-		return ok && k.Curve != elliptic.P256()
-	}
-	return a.pureMessage()
+	return a.signed.MessageSignatureContent() != nil && (a.twoHashes() || a.pureMessage())
 }

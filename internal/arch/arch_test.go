@@ -4,7 +4,9 @@ package arch
 import (
 	"encoding/json"
 	"errors"
+	"flag"
 	"io"
+	"os"
 	"os/exec"
 	"regexp"
 	"slices"
@@ -148,6 +150,43 @@ func TestHeavyModulesHaveOneRoom(t *testing.T) {
 					t.Errorf("%s imports %s, which belongs to %s", room(path), i, r)
 				}
 			}
+		}
+	}
+}
+
+var update = flag.Bool("update", false, "write the list of linked modules again")
+
+// Go runs the init of every linked package, so that what is linked costs start-up
+// even when it is unused: a module comes into the program on purpose.
+func TestLinkedModules(t *testing.T) {
+	const golden = "testdata/linked-modules.txt"
+	pkgs := load(t)
+	var modules []string
+	for _, path := range pkgs[module+"/cmd/rollproof"].Deps {
+		if m := pkgs[path].Module; m != nil && m.Path != module {
+			modules = append(modules, m.Path)
+		}
+	}
+	slices.Sort(modules)
+	got := strings.Join(slices.Compact(modules), "\n") + "\n"
+	if *update {
+		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	have, expected := strings.Fields(got), strings.Fields(string(want))
+	for _, m := range have {
+		if !slices.Contains(expected, m) {
+			t.Errorf("%s is linked and not in %s", m, golden)
+		}
+	}
+	for _, m := range expected {
+		if !slices.Contains(have, m) {
+			t.Errorf("%s is in %s and not linked", m, golden)
 		}
 	}
 }

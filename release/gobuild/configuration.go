@@ -1,8 +1,10 @@
 package gobuild
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -76,15 +78,19 @@ func readConfiguration(root, name string) (*configuration, error) {
 // goreleaser's own reader only warns of another one.
 func parseConfiguration(name string, data []byte) (*configuration, error) {
 	var top yaml.MapSlice
-	if err := yaml.Unmarshal(data, &top); err != nil {
+	documents := yaml.NewDecoder(bytes.NewReader(data))
+	if err := documents.Decode(&top); err != nil && !errors.Is(err, io.EOF) {
 		return nil, usage("goreleaser check shows the place", "%s: %s", name, yamlFact(err))
+	}
+	if err := documents.Decode(new(any)); !errors.Is(err, io.EOF) {
+		return nil, usage("keep one", "%s: it has several documents", name)
 	}
 	c := &configuration{file: name}
 	version := any("missing")
 	for _, item := range top {
 		key, ok := item.Key.(string)
 		if !ok {
-			return nil, usage("see goreleaser's reference of settings", "%s: key %v is no word", name, item.Key)
+			return nil, usage("write out what it means", "%s: key %s is no section", name, plain(fmt.Sprint(item.Key)))
 		}
 		c.sections = append(c.sections, key)
 		if key == "version" {
@@ -96,7 +102,7 @@ func parseConfiguration(name string, data []byte) (*configuration, error) {
 			"%s: version is %s, want 2", name, plain(fmt.Sprint(version)))
 	}
 	var err error
-	if c.project, err = config.LoadReader(strings.NewReader(string(data))); err != nil {
+	if c.project, err = config.LoadReader(bytes.NewReader(data)); err != nil {
 		return nil, c.unreadable(err)
 	}
 	if c.project.Version != 2 {

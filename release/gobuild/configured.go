@@ -222,7 +222,7 @@ func (p *planner) addMain(where string, b config.Build, dir string, platforms []
 
 // unit evaluates a build's templates for one platform.
 func (p *planner) unit(where string, b config.Build, dir string, on configuredPlatform, byDir bool) (unit, []string, error) {
-	u := unit{dir: dir, platform: on.Platform, origin: where}
+	u := unit{dir: dir, platform: on.Platform, origin: p.file + ": " + where}
 	binary, r := p.expand(b.Binary, on.Platform)
 	if r != nil {
 		return u, nil, p.refuse(where+".binary", r.hint, "%s", r.fact)

@@ -123,6 +123,6 @@ func isLicenseName(name string) bool {
 		return false
 	}
 	return slices.ContainsFunc([]string{"LICENSE", "LICENCE", "COPYING", "UNLICENSE", "NOTICE"}, func(prefix string) bool {
-		return strings.HasPrefix(upper, prefix)
+		return strings.HasPrefix(upper, prefix) && !strings.HasPrefix(upper, "UNLICENSED")
 	})
 }

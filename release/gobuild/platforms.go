@@ -36,18 +36,6 @@ func variantsOf(b config.Build, arch string) (field string, values []string) {
 	return "", nil
 }
 
-// ignoredVariant is what an ignore rule says of an architecture's instruction set.
-func ignoredVariant(rule config.IgnoredBuild, arch string) string {
-	_, values := variantsOf(config.Build{
-		Goamd64: []string{rule.Goamd64}, Goarm64: []string{rule.Goarm64}, Go386: []string{rule.Go386}, Goarm: []string{rule.Goarm},
-		Gomips: []string{rule.Gomips}, Goppc64: []string{rule.Goppc64}, Goriscv64: []string{rule.Goriscv64},
-	}, arch)
-	if len(values) == 0 {
-		return ""
-	}
-	return values[0]
-}
-
 // firstClass are the names of a target list that stand for Go's first-class ports.
 var firstClass = []string{"go_first_class", "go_118_first_class"}
 
@@ -171,15 +159,25 @@ func (p *planner) product(where string, b config.Build) ([]configuredPlatform, e
 }
 
 // ignored says whether a rule takes the platform out: each field that a rule gives
-// must agree.
+// must agree. A rule about another architecture's instruction set never does.
 func (on configuredPlatform) ignored(rules []config.IgnoredBuild) bool {
 	_, level, _ := strings.Cut(on.setting, "=")
 	if level == "" {
 		level = archSettings[on.Arch].level
 	}
+	name := archSettings[on.Arch].name
+	if name == "GOMIPS64" { // gomips means both
+		name = "GOMIPS"
+	}
 	return slices.ContainsFunc(rules, func(rule config.IgnoredBuild) bool {
-		variant := ignoredVariant(rule, on.Arch)
-		return (rule.Goos == "" || rule.Goos == on.OS) && (rule.Goarch == "" || rule.Goarch == on.Arch) &&
-			(variant == "" || variant == level) && rule != (config.IgnoredBuild{})
+		for _, variant := range [][2]string{
+			{"GOAMD64", rule.Goamd64}, {"GOARM64", rule.Goarm64}, {"GO386", rule.Go386}, {"GOARM", rule.Goarm},
+			{"GOMIPS", rule.Gomips}, {"GOPPC64", rule.Goppc64}, {"GORISCV64", rule.Goriscv64},
+		} {
+			if variant[1] != "" && (variant[0] != name || variant[1] != level) {
+				return false
+			}
+		}
+		return (rule.Goos == "" || rule.Goos == on.OS) && (rule.Goarch == "" || rule.Goarch == on.Arch)
 	})
 }

@@ -15,7 +15,7 @@ type unit struct {
 	platform release.Platform
 	flags    []string // after the fixed ones
 	env      []string // NAME=value, in place of or beside the fixed ones
-	origin   string   // what chose it, for messages: "./cmd/age", "builds[0]"
+	origin   string   // what chose it, for messages: "./cmd/age", ".goreleaser.yaml: builds[0]"
 }
 
 // fixedEnv is every build's environment as it is recorded, without the platform.
@@ -80,7 +80,7 @@ func targets(units []unit, mod *module, version string) ([]release.Target, error
 
 func sameName(a, b unit) error {
 	hint := "choose one with --main " + mainPath(a.dir)
-	if a.dir == b.dir {
+	if a.origin != mainPath(a.dir) { // a configuration's
 		hint = "give each its own binary name, or its own goos and goarch"
 	}
 	return usage(hint, "%s and %s both make the binary %s for %s", b.origin, a.origin, a.binary, a.platform)

@@ -93,6 +93,9 @@ var instead = map[string]string{
 	"index":         "write {{ .Env.NAME }}, and set NAME in the file's env or give --allow-env NAME",
 }
 
+// ofMachine are variables that say where a build runs.
+var ofMachine = []string{"GOPATH", "GOROOT", "HOME", "HOSTNAME", "PWD", "USER"}
+
 // limits of a template and of what comes out, in bytes.
 const (
 	maxTemplate = 16 << 10
@@ -217,10 +220,9 @@ func (w *templateWalk) field(path []string) {
 	switch _, known := w.scope.fields[path[0]]; {
 	case path[0] == "Env" && len(path) == 2:
 		value, refusal := w.scope.env(path[1])
-		if refusal != "" {
-			w.refuse("", "%s", refusal)
-			w.hint = "set " + path[1] + " in the file's env, or give --allow-env " + path[1]
-			if slices.Contains([]string{"GOPATH", "GOROOT", "HOME", "HOSTNAME", "PWD", "USER"}, path[1]) {
+		if refusal != "" && w.refusal == "" {
+			w.refusal, w.hint = refusal, "set "+path[1]+" in the file's env, or give --allow-env "+path[1]
+			if slices.Contains(ofMachine, path[1]) {
 				w.hint = "remove it: a release does not depend on the machine that builds it, and -trimpath is always given"
 			}
 		}

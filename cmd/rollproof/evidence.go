@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/rollproof/rollproof/evidence"
+	"github.com/rollproof/rollproof/evidence/sqlite"
+	"github.com/rollproof/rollproof/evidence/trust"
+	"github.com/rollproof/rollproof/release"
+	"github.com/rollproof/rollproof/release/dist"
+	"github.com/urfave/cli/v2"
+)
+
+// defaultStore is the evidence store of a repository.
+const defaultStore = ".rollproof/evidence.db"
+
+func storeFlag() cli.Flag {
+	return &cli.StringFlag{Name: "sqlite", Value: defaultStore, Usage: "the evidence store `FILE`"}
+}
+
+// catalog is every statement that this program knows.
+func catalog() (evidence.Catalog, error) {
+	return evidence.NewCatalog(slices.Concat(release.CatalogEntries())...)
+}
+
+// intake is the catalog, and the trust that the flags name for subject.
+func (p *program) intake(ctx *cli.Context, subject string) (evidence.Intake, error) {
+	known, err := catalog()
+	if err != nil {
+		return evidence.Intake{}, err
+	}
+	if err := p.defaultTrust(ctx); err != nil {
+		return evidence.Intake{}, err
+	}
+	authority, err := p.authority(ctx, subject, nil)
+	if err != nil {
+		return evidence.Intake{}, err
+	}
+	if authority == nil {
+		return evidence.Intake{}, failure{exitEvidence, evidence.ErrNoAuthority.Error(), "give --key PUB, or --pin and --trust, received on another way than the evidence"}
+	}
+	return evidence.Intake{Catalog: known, Authority: authority}, nil
+}
+
+// defaultTrust takes the trust directory that "trust import" keeps in the user's
+// configuration, where a pin stands without a directory.
+func (p *program) defaultTrust(ctx *cli.Context) error {
+	if ctx.String("trust") != "" || ctx.String("key") != "" {
+		return nil
+	}
+	for _, dir := range p.configurationDirectories() {
+		at := filepath.Join(dir, "trust")
+		if info, err := os.Stat(at); err != nil || !info.IsDir() {
+			continue
+		}
+		pin, err := p.configuredPin()
+		if err != nil || (pin == "" && ctx.String("pin") == "") {
+			return err
+		}
+		return ctx.Set("trust", at)
+	}
+	return nil
+}
+
+// currentTrust says why an authority does not show that it is current, "" if it does.
+func currentTrust(a trust.Authority) (reason, hint string) {
+	if f := a.Facts(); f.Mode == "root" && f.Current != trust.Granted {
+		return f.CurrentReason, f.CurrentHint
+	}
+	return "", ""
+}
+
+// readStore opens the store for reading.
+func readStore(ctx *cli.Context) (*sqlite.Store, error) {
+	s, err := sqlite.OpenReadOnly(ctx.Context, ctx.String("sqlite"))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, failure{exitFailed, "there is no evidence store " + ctx.String("sqlite"), "rollproof evidence add makes it; --sqlite names another one"}
+	}
+	return s, badStore(err)
+}
+
+// writeStore opens the store, and makes it if it is not there.
+func (p *program) writeStore(ctx *cli.Context) (*sqlite.Store, error) {
+	file := ctx.String("sqlite")
+	if file == defaultStore {
+		if err := dist.MakeIgnored(filepath.Dir(file)); err != nil {
+			return nil, err
+		}
+	}
+	s, err := sqlite.Open(ctx.Context, file, p.clock)
+	return s, badStore(err)
+}
+
+// storeErrors maps what a store answers to exit codes and next steps.
+var storeErrors = []struct {
+	err  error
+	code int
+	hint string
+}{
+	{evidence.ErrForeignSchema, exitEvidence, "somebody changed the database, or it is none of rollproof's; compare it with a backup"},
+	{evidence.ErrNewerSchema, exitFailed, "use the version of rollproof that wrote it"},
+	{evidence.ErrOlderSchema, exitFailed, "a command that writes, such as rollproof evidence add, brings it to this version"},
+	{evidence.ErrFull, exitFailed, "make room; nothing was recorded"},
+	{evidence.ErrBusy, exitFailed, "run it again; nothing was recorded"},
+	{evidence.ErrReadOnly, exitFailed, "check who may write the store and its directory"},
+	{evidence.ErrClock, exitRule, "set the clock of this machine"},
+	{evidence.ErrNotFound, exitFailed, "rollproof evidence search lists what is there; an id is at least 8 hex digits of a record or an act"},
+	{evidence.ErrNotASubject, exitEvidence, "a file belongs to a record when its digest is one of the record's subjects"},
+	{context.Canceled, exitFailed, "nothing was recorded"},
+}
+
+// badStore translates errors of the evidence packages.
+func badStore(err error) error {
+	var query *evidence.QueryError
+	var ambiguous *evidence.AmbiguousError
+	var refused *evidence.RefusedError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &query):
+		return usagef(query.Hint, "--%s", query.Error())
+	case errors.As(err, &ambiguous):
+		return usagef("give more digits", "%s", ambiguous.Error())
+	case errors.As(err, &refused):
+		return failure{exitEvidence, refused.Error(), refused.Hint}
+	}
+	for _, e := range storeErrors {
+		if errors.Is(err, e.err) {
+			return failure{e.code, err.Error(), e.hint}
+		}
+	}
+	return err
+}
+
+// several completes a command as verb does, for at least min arguments of one sort.
+func (p *program) several(c *cli.Command, min int, argument string) *cli.Command {
+	action := c.Action
+	c = p.verb(c)
+	c.ArgsUsage = argument + "…"
+	c.Action = func(ctx *cli.Context) error {
+		if ctx.Args().Len() < min {
+			return usagef("see rollproof "+ctx.Command.HelpName+" --help", "%s takes %s…, none given", ctx.Command.HelpName, argument)
+		}
+		return action(ctx)
+	}
+	return c
+}

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/rollproof/rollproof/evidence"
+	"github.com/rollproof/rollproof/release/archive"
+	"github.com/urfave/cli/v2"
+)
+
+func (p *program) evidenceShowCommand() *cli.Command {
+	return p.verb(&cli.Command{
+		Name:  "show",
+		Usage: "show a record: what its envelope says, never what a column says",
+		Description: "ID is the digest of a record or of an act, or at least 8 hex digits of it. " +
+			"Where the store says something else than the envelope, each difference is listed and the exit code is 3. No signature is verified: see evidence verify.",
+		Flags: []cli.Flag{
+			storeFlag(),
+			&cli.BoolFlag{Name: "raw", Usage: "print the envelope's exact bytes"},
+		},
+		Action: p.evidenceShow,
+	}, "ID")
+}
+
+func (p *program) evidenceShow(ctx *cli.Context) error {
+	known, err := catalog()
+	if err != nil {
+		return err
+	}
+	store, err := readStore(ctx)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	index, err := store.Find(ctx.Context, ctx.Args().First())
+	if err != nil {
+		return badStore(err)
+	}
+	if ctx.Bool("raw") {
+		record, err := store.Record(ctx.Context, index)
+		if err != nil {
+			return badStore(err)
+		}
+		_, err = p.stdout.Write(record.Envelope)
+		return err
+	}
+	record, differences, err := evidence.Intake{Catalog: known}.Rederive(ctx.Context, store, index)
+	if err != nil {
+		return badStore(err)
+	}
+	blobs, err := store.Blobs(ctx.Context, index)
+	if err != nil {
+		return badStore(err)
+	}
+	if err := p.showRecord(record, blobs, differences); err != nil {
+		return err
+	}
+	if len(differences) > 0 {
+		return &shownError{exitEvidence}
+	}
+	return nil
+}
+
+func (p *program) showRecord(r evidence.Record, blobs []evidence.Blob, differences []evidence.Difference) error {
+	line := r.Line()
+	if p.json {
+		return p.printJSON(evidence.RecordDocument{
+			Schema: evidence.RecordSchema, Record: line,
+			Subjects: append([]evidence.Subject{}, r.Subjects...), Blobs: append([]evidence.Blob{}, blobs...), Differences: append([]evidence.Difference{}, differences...),
+		})
+	}
+	w := &strings.Builder{}
+	for _, f := range recordFields(line) {
+		if f[1] != "" {
+			fmt.Fprintf(w, "%-16s %s\n", f[0], archive.Printable(f[1]))
+		}
+	}
+	for _, s := range r.Subjects {
+		fmt.Fprintf(w, "%-16s %s", "subject", archive.Printable(s.Name))
+		for _, algorithm := range sortedNames(s.Digest) {
+			fmt.Fprintf(w, "  %s:%s", archive.Printable(algorithm), archive.Printable(s.Digest[algorithm]))
+		}
+		fmt.Fprintln(w)
+	}
+	for _, b := range blobs {
+		fmt.Fprintf(w, "%-16s %s  %s\n", "blob", b.Digest, byteCount(b.Size))
+	}
+	for _, d := range differences {
+		fmt.Fprintf(w, "%s %s: the envelope says %s, the store says %s\n", p.terminal(p.stdout).paint("1;31", "DIFFERS"), d.Field, archive.Printable(d.Expected), archive.Printable(d.Actual))
+	}
+	_, err := fmt.Fprint(p.stdout, w)
+	return err
+}
+
+func sortedNames(d evidence.DigestSet) []string {
+	var names []string
+	for name := range d {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// recordFields are the fields of a record with the names that people and CSV files
+// see, in their order.
+func recordFields(r evidence.RecordLine) [][2]string {
+	f := r.Facts
+	seen := ""
+	if r.Seen != nil {
+		seen = fmt.Sprintf("%s %d %s", r.Seen.Origin, r.Seen.Size, r.Seen.Root)
+	}
+	return [][2]string{
+		{"index", fmt.Sprint(r.Index)}, {"id", r.ID.String()}, {"act", r.Act.String()}, {"kind", string(r.Kind)},
+		{"recorded", r.Recorded}, {"claimed", r.Claimed}, {"proved", r.Proved},
+		{"person", r.Signer.Person}, {"role", string(r.Signer.Role)}, {"keyid", r.Signer.KeyID},
+		{"issuer", r.Signer.Identity.Issuer}, {"identity", r.Signer.Identity.Subject},
+		{"project", f.Project}, {"version", f.Version}, {"changeRecord", f.ChangeRecord}, {"environment", f.Environment},
+		{"ring", f.Ring}, {"targetRing", f.TargetRing}, {"rolloutStatus", f.RolloutStatus}, {"approvalState", f.ApprovalState},
+		{"executionStatus", f.ExecutionStatus}, {"rollout", f.Rollout}, {"request", f.Request}, {"approval", f.Approval}, {"execution", f.Execution},
+		{"targets", strings.Join(f.DeploymentTargets, " ")}, {"illegal", r.Illegal},
+		{"statementType", r.StatementType}, {"predicateType", r.PredicateType}, {"seen", seen},
+	}
+}

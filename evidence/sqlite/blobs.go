@@ -1,0 +1,77 @@
+package sqlite
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/rollproof/rollproof/evidence"
+)
+
+// blobs is the directory of the blob store.
+type blobs string
+
+// path is where a blob lies: sha256/<first two digits>/<all digits>.
+func (b blobs) path(d evidence.Digest) string {
+	digits := d.Hex()
+	return filepath.Join(string(b), "sha256", digits[:2], digits)
+}
+
+func (b blobs) open(d evidence.Digest) (io.ReadCloser, error) { return os.Open(b.path(d)) }
+
+// PutBlob streams a file into the store. Its size is not limited.
+func (s *Store) PutBlob(ctx context.Context, from io.Reader) (evidence.Blob, error) {
+	if s.writer == nil {
+		return evidence.Blob{}, evidence.ErrReadOnly
+	}
+	b, err := s.blobs.put(ctx, from)
+	if errors.Is(err, syscall.ENOSPC) {
+		err = fmt.Errorf("%w: %w", evidence.ErrFull, err)
+	}
+	return b, err
+}
+
+func (b blobs) put(ctx context.Context, from io.Reader) (evidence.Blob, error) {
+	top := filepath.Join(string(b), "sha256")
+	if err := os.MkdirAll(top, 0o755); err != nil {
+		return evidence.Blob{}, err
+	}
+	temporary, err := os.CreateTemp(top, ".new-")
+	if err != nil {
+		return evidence.Blob{}, err
+	}
+	defer os.Remove(temporary.Name()) // fails once it is renamed
+	h := sha256.New()
+	n, err := io.Copy(io.MultiWriter(temporary, h), from)
+	if err == nil {
+		err = temporary.Sync()
+	}
+	if err := errors.Join(err, ctx.Err(), temporary.Chmod(0o444), temporary.Close()); err != nil {
+		return evidence.Blob{}, err
+	}
+	blob := evidence.Blob{Digest: evidence.Digest(h.Sum(nil)), Size: n}
+	return blob, b.place(temporary.Name(), blob.Digest)
+}
+
+// place renames a finished file and flushes the directories that changed.
+func (b blobs) place(temporary string, d evidence.Digest) error {
+	final := b.path(d)
+	dir := filepath.Dir(final)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	if err := os.Rename(temporary, final); err != nil {
+		return err
+	}
+	for _, changed := range []string{dir, filepath.Dir(dir), string(b), filepath.Dir(string(b))} {
+		if err := syncDirectory(changed); err != nil {
+			return err
+		}
+	}
+	return nil
+}
