@@ -223,3 +223,22 @@ func TestPureRoomsTouchNoMachine(t *testing.T) {
 		}
 	}
 }
+
+// modernc.org/sqlite works with exactly the libc that its own go.mod names.
+func TestLibcIsSQLitesOwn(t *testing.T) {
+	list := func(format, path string) string {
+		t.Helper()
+		out, err := exec.Command("go", "list", "-m", "-f", format, path).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	wants, err := os.ReadFile(list("{{.GoMod}}", "modernc.org/sqlite"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if have := list("{{.Version}}", "modernc.org/libc"); !strings.Contains(string(wants), "modernc.org/libc "+have+"\n") {
+		t.Errorf("modernc.org/libc is %s, and modernc.org/sqlite's go.mod names another", have)
+	}
+}
