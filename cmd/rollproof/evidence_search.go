@@ -174,10 +174,11 @@ func (p *program) printCSV(doc evidence.SearchDocument) error {
 	return w.Error()
 }
 
-// cell keeps a spreadsheet from reading a text as a formula.
+// cell keeps a spreadsheet from reading a text as a formula. A leading tab is shown as
+// \u{9} and needs no quote.
 func cell(text string) string {
 	text = archive.Printable(text)
-	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
+	if text != "" && strings.ContainsRune("=+-@", rune(text[0])) {
 		return "'" + text
 	}
 	return text

@@ -20,7 +20,7 @@ type unit struct {
 
 // fixedEnv is every build's environment as it is recorded, without the platform.
 var fixedEnv = []string{
-	"CGO_ENABLED=0", "GOENV=off", "GOEXPERIMENT=", "GOFLAGS=", "GOPROXY=off",
+	"CGO_ENABLED=0", "GOENV=off", "GOEXPERIMENT=", "GOFLAGS=", "GOPROXY=off,off",
 	"GOTOOLCHAIN=local", "GOWORK=off", "LC_ALL=C", "TZ=UTC",
 }
 
