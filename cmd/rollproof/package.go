@@ -91,7 +91,7 @@ func (p *program) packageRelease(ctx *cli.Context) (err error) {
 		Mains: ctx.StringSlice("main"), Platforms: platforms,
 		Offline: ctx.Bool("offline"), FreshCache: ctx.Bool("fresh-cache"),
 		Configuration: ctx.String("config"), ZeroConfig: ctx.Bool("zero-config"), AllowEnv: ctx.StringSlice("allow-env"), AllowSkippedHooks: ctx.StringSlice("allow-skipped-hook"),
-		Env: p.environ, License: detectLicense, Settings: run.readConfig,
+		Env: p.environ, Output: p.stderr, License: detectLicense, Settings: run.readConfig,
 	})
 	if err != nil {
 		return err

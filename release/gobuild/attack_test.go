@@ -208,6 +208,33 @@ func TestOnlyTheReleasesTagIsStamped(t *testing.T) {
 	}
 }
 
+// go keeps versions of the main module itself in the module cache: of the commit
+// before it was tagged, or of whoever wrote there.
+func TestModuleCacheDoesNotNameTheVersion(t *testing.T) {
+	for _, tag := range []string{"v1.0.0", "2026.07"} {
+		t.Run(tag, func(t *testing.T) {
+			r := newRepo(t, hello())
+			commit := r.git("rev-parse", "--short=12", "HEAD")
+			clean := filepath.Join(t.TempDir(), "clean")
+			used := filepath.Join(t.TempDir(), "used")
+			for _, version := range []string{"v0.0.0-20200101220405-", "v1.9.9-0.20200101220405-"} {
+				writeFile(t, filepath.Join(used, "cache", "download", "example.com", "hello", "@v", version+commit+".info"),
+					fmt.Sprintf(`{"Version":"%s%s","Time":"2020-01-01T22:04:05Z"}`, version, commit), 0o644)
+			}
+			r.git("tag", tag)
+			var binaries [][]byte
+			for _, cache := range []string{clean, used} {
+				opts := r.options()
+				opts.Env = append(slices.Clone(opts.Env), "GOMODCACHE="+cache)
+				binaries = append(binaries, build(t, opts).binary(0))
+			}
+			if !bytes.Equal(binaries[0], binaries[1]) {
+				t.Error("the module cache changed the binary")
+			}
+		})
+	}
+}
+
 func TestGoSettingsDoNotReachTheBuild(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the tool here is a shell script")

@@ -35,7 +35,7 @@
 // for paths of this machine:
 //
 //	go build -trimpath -buildvcs=true -mod=readonly -o bin/age_v1.2.1_linux_amd64 ./cmd/age
-//	CGO_ENABLED=0 GOAMD64=v1 GOARCH=amd64 GOENV=off GOEXPERIMENT= GOFLAGS= GOOS=linux GOPROXY=off
+//	CGO_ENABLED=0 GOAMD64=v1 GOARCH=amd64 GOENV=off GOEXPERIMENT= GOFLAGS= GOOS=linux GOPROXY=off,off
 //	GOTOOLCHAIN=local GOWORK=off LC_ALL=C TZ=UTC
 //
 // Children never see a variable of the caller beyond PATH, except that "go env"

@@ -290,6 +290,7 @@ func TestImportGraphOfARealModule(t *testing.T) {
 	}
 	makeWritable(t, dir)
 	r := newRepoAt(t, dir, nil, "v1.2.1")
+	r.env = callerEnv() // with the module cache that has it
 	opts := r.options()
 	opts.Offline, opts.Platforms = false, nil
 	result := build(t, opts)

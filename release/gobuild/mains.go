@@ -1,6 +1,7 @@
 package gobuild
 
 import (
+	"errors"
 	"fmt"
 	"go/build"
 	"go/parser"
@@ -146,7 +147,8 @@ var archSettings = map[string]archSetting{
 // isMain says whether the directory is a main package with files for the context.
 func (f *finder) isMain(c *build.Context, dir string) bool {
 	pkg, err := c.ImportDir(filepath.Join(f.mod.root, filepath.FromSlash(dir)), 0)
-	if _, none := err.(*build.NoGoError); none {
+	var none *build.NoGoError
+	if errors.As(err, &none) {
 		return false
 	}
 	// A file that does not parse is left to the compiler, which says where. A

@@ -144,6 +144,8 @@ func (m *module) stamp(tag, toolchain string) string {
 		return ""
 	case !version.IsValid(have) || version.Compare(have, "go1.24") < 0:
 		return ""
+	case strings.HasPrefix(m.path, "gopkg.in/"): // go finds no version for these
+		return ""
 	case gomodule.CheckPathMajor(tag, major) != nil || gomodule.IsPseudoVersion(tag):
 		return ""
 	}

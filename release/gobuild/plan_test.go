@@ -44,7 +44,7 @@ func TestPlanOfATaggedCommit(t *testing.T) {
 		Argv: []string{"go", "build", "-trimpath", "-buildvcs=true", "-mod=readonly", "-o", "bin/hello_v1.2.3_windows_arm64.exe", "./cmd/hello"},
 		Env: []string{
 			"CGO_ENABLED=0", "GOARCH=arm64", "GOARM64=v8.0", "GOENV=off", "GOEXPERIMENT=", "GOFLAGS=", "GOOS=windows",
-			"GOPROXY=off", "GOTOOLCHAIN=local", "GOWORK=off", "LC_ALL=C", "TZ=UTC",
+			"GOPROXY=off,off", "GOTOOLCHAIN=local", "GOWORK=off", "LC_ALL=C", "TZ=UTC",
 		},
 	}
 	if diff := cmp.Diff(want, p.Targets[5]); diff != "" {

@@ -2,6 +2,7 @@ package gobuild
 
 import (
 	"bytes"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -226,7 +227,8 @@ func FuzzConfigurationIsReadOrRefused(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, err := parseConfiguration("x.yaml", data)
 		if err != nil {
-			if e, ok := err.(*Error); !ok || e.Kind != KindUsage || e.Hint == "" || strings.ContainsAny(e.Msg, "\n\r") {
+			var e *Error
+			if !errors.As(err, &e) || e.Kind != KindUsage || e.Hint == "" || strings.ContainsAny(e.Msg, "\n\r") {
 				t.Errorf("error is %q", err)
 			}
 			return

@@ -60,7 +60,8 @@ func newRepo(t *testing.T, files map[string]string, tags ...string) *repo {
 
 func newRepoAt(t *testing.T, dir string, files map[string]string, tags ...string) *repo {
 	t.Helper()
-	r := &repo{t: t, dir: dir, env: callerEnv()}
+	// go writes the versions of main modules into the module cache.
+	r := &repo{t: t, dir: dir, env: append(callerEnv(), "GOMODCACHE="+t.TempDir())}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}

@@ -19,6 +19,10 @@ type unit struct {
 }
 
 // fixedEnv is every build's environment as it is recorded, without the platform.
+//
+// GOPROXY is off in a list, which means the same to every lookup. Alone it would
+// also let go name the commit after a pseudo-version that an earlier build left in
+// the module cache, in place of the tag (cmd/go, modfetch.readDiskStat).
 var fixedEnv = []string{
 	"CGO_ENABLED=0", "GOENV=off", "GOEXPERIMENT=", "GOFLAGS=", "GOPROXY=off,off",
 	"GOTOOLCHAIN=local", "GOWORK=off", "LC_ALL=C", "TZ=UTC",

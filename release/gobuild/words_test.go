@@ -21,7 +21,7 @@ func TestMainModuleVersionThatGoCanExpress(t *testing.T) {
 		{"example.com/x", "", "v2.0.0", "go1.26.8", ""},
 		{"example.com/x/v2", "", "v2.0.0", "go1.26.8", "v2.0.0"},
 		{"example.com/x/v2", "", "v1.0.0", "go1.26.8", ""},
-		{"gopkg.in/x.v3", "", "v3.1.0", "go1.26.8", "v3.1.0"},
+		{"gopkg.in/x.v3", "", "v3.1.0", "go1.26.8", ""},
 		{"example.com/x", "sub", "v1.2.3", "go1.26.8", ""},
 		{"example.com/x", "", "1.2.3", "go1.26.8", ""},
 		{"example.com/x", "", "v1.2", "go1.26.8", ""},
@@ -80,7 +80,7 @@ func TestAttributeLines(t *testing.T) {
 func TestLicenseNames(t *testing.T) {
 	for name, want := range map[string]bool{
 		"LICENSE": true, "LICENSE.md": true, "License.txt": true, "LICENCE": true, "COPYING": true, "NOTICE": true,
-		"license.go": false, "README": false, "UNLICENSED": false,
+		"UNLICENSE": true, "license.go": false, "README": false,
 	} {
 		if got := isLicenseName(name); got != want {
 			t.Errorf("%s: %v, want %v", name, got, want)
