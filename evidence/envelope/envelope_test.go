@@ -11,6 +11,7 @@ import (
 	"crypto/sha256"
 	"encoding/asn1"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"math/big"
 	"os"
@@ -363,6 +364,25 @@ func TestKeyIDAgreesWithSSHKeygen(t *testing.T) {
 		private, _ := os.ReadFile(file)
 		if _, err := ParsePublicKey(private); !errors.Is(err, ErrPrivateKey) {
 			t.Errorf("%v: private key: %v", args, err)
+		}
+	}
+}
+
+// TestKeptPartsAreWalked hides a key that stands twice where the decoded value keeps
+// the bytes, so that comparing what they encode to shows nothing.
+func TestKeptPartsAreWalked(t *testing.T) {
+	for name, v := range map[string]any{
+		"raw": &struct{ A json.RawMessage }{},
+		"any": &struct{ A any }{},
+	} {
+		for _, inner := range []string{`{"x":1,"x":1}`, `[{"x":1,"x":1}]`, `{"y":{"x":1,"x":1}}`} {
+			data, err := Encode(struct{ A json.RawMessage }{json.RawMessage(inner)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := Decode(data, v); err == nil || !strings.Contains(err.Error(), "duplicate key") {
+				t.Errorf("%s: a key stands twice in %s: %v", name, inner, err)
+			}
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"unicode/utf8"
 )
 
@@ -56,6 +57,10 @@ func decode(data []byte, v any, again func() ([]byte, error)) error {
 	case !utf8.Valid(data):
 		return errors.New("not valid UTF-8")
 	}
+	if closed(reflect.TypeOf(v)) && reencodes(data, v, again) {
+		return nil
+	}
+	reflect.ValueOf(v).Elem().SetZero()
 	if err := checkObject(data, v); err != nil {
 		return err
 	}
@@ -70,6 +75,16 @@ func decode(data []byte, v any, again func() ([]byte, error)) error {
 		return inexact(exact, data)
 	}
 	return nil
+}
+
+// reencodes reports whether data is what encoding v writes. For a closed type that is
+// all there is to show; the walk over its tokens is only for the message.
+func reencodes(data []byte, v any, again func() ([]byte, error)) bool {
+	if len(data) == 0 || data[0] != '{' || json.Unmarshal(data, v) != nil {
+		return false
+	}
+	exact, err := again()
+	return err == nil && bytes.Equal(exact, data)
 }
 
 // inexact says where data leaves its exact encoding.

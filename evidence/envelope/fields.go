@@ -8,6 +8,8 @@ import (
 	"io"
 	"reflect"
 	"strings"
+	"sync"
+	"time"
 )
 
 // checkObject walks the tokens of data beside the type of v and refuses what
@@ -142,4 +144,42 @@ func malformed(err error) error {
 		return errors.New("the JSON object ends too early")
 	}
 	return err
+}
+
+// closedTypes caches closed.
+var closedTypes sync.Map
+
+// closed reports whether every byte of a document of this type follows from its
+// decoded value. A part that is kept as it came (json.RawMessage) or has no type (an
+// interface) could hide a key that stands twice, or deep nesting, and so could a type
+// that holds itself.
+func closed(t reflect.Type) bool {
+	if known, ok := closedTypes.Load(t); ok {
+		return known.(bool)
+	}
+	result := closedWithin(t, 0)
+	closedTypes.Store(t, result)
+	return result
+}
+
+func closedWithin(t reflect.Type, depth int) bool {
+	if depth > maxDepth {
+		return false
+	}
+	switch t.Kind() {
+	case reflect.Interface:
+		return false
+	case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map:
+		return t != reflect.TypeFor[json.RawMessage]() && closedWithin(t.Elem(), depth+1)
+	case reflect.Struct:
+		if t == reflect.TypeFor[time.Time]() {
+			return true
+		}
+		for i := range t.NumField() {
+			if !closedWithin(t.Field(i).Type, depth+1) {
+				return false
+			}
+		}
+	}
+	return true
 }

@@ -175,5 +175,28 @@ func (c *Chain) At(now time.Time, o Options) (Authority, error) {
 			"get the newest trust directory from the root's owners",
 		}
 	}
-	return newAuthority(c, now.UTC(), o), nil
+	return newAuthority(c, newest, now.UTC(), o), nil
+}
+
+// AtVersion returns the authority of an older version, as it was at a time when that
+// version was in force: what later versions revoke, it does not know. digest is the
+// version's own, as [Digest] writes it. The error is an [*Error].
+//
+// It judges the past, such as an act that stands in a log. What is done now is
+// judged by [Chain.At].
+func (c *Chain) AtVersion(version int, digest string, at time.Time) (Authority, error) {
+	doc, ok := c.dir.Document(version)
+	if !ok {
+		return nil, &Error{
+			fmt.Errorf("trust version %d is not in the chain, which ends with %d", version, c.Newest().Version),
+			"get the newest trust directory from the root's owners",
+		}
+	}
+	if own := c.dir.at(version).digest; own != digest {
+		return nil, &Error{
+			fmt.Errorf("trust version %d is %s, expected %s", version, own, digest),
+			"the two come from different roots, or somebody signed one version twice: ask the root's owners",
+		}
+	}
+	return newAuthority(c, doc, at.UTC(), Options{}), nil
 }

@@ -212,3 +212,40 @@ func TestExtend(t *testing.T) {
 		t.Errorf("without its unfinished version: %v", err)
 	}
 }
+
+// TestAtVersion looks back: what an older version said is judged by that version and
+// at that time, and by no other document of its number.
+func TestAtVersion(t *testing.T) {
+	h := newHistory(t)
+	e := h.next("2026-03-01")
+	must(t, e.Revoke(keyid("approver"), Revocation{At: date("2026-02-20"), Reason: Compromised}))
+	h.add(e, "root-ada", "root-grace")
+	c := h.load()
+	approval := Use{KeyID: keyid("approver"), Role: Approver, Project: "age", Environment: "production", Ring: "production"}
+	for _, tc := range []struct {
+		version int
+		digest  string
+		at      string
+		want    Outcome
+	}{
+		{1, Digest(h.files["1.trust.json"]), "2026-02-15", Granted},
+		{2, Digest(h.files["2.trust.json"]), "2026-03-02", Denied},
+		{1, Digest(h.files["1.trust.json"]), "1999-01-01", Denied}, // before the key's first day
+	} {
+		a, err := c.AtVersion(tc.version, tc.digest, date(tc.at))
+		must(t, err)
+		if got := a.Rule(approval); got.Outcome != tc.want {
+			t.Errorf("version %d at %s: %v, expected %v: %s", tc.version, tc.at, got.Outcome, tc.want, got.Reason)
+		}
+		if f := a.Facts(); f.Version != tc.version || f.Digest != tc.digest {
+			t.Errorf("facts say version %d, %s", f.Version, f.Digest)
+		}
+	}
+	for version, digest := range map[int]string{
+		0: Digest(h.files["1.trust.json"]), 3: Digest(h.files["2.trust.json"]), 1: Digest(h.files["2.trust.json"]), 2: "",
+	} {
+		if _, err := c.AtVersion(version, digest, date("2026-03-02")); err == nil {
+			t.Errorf("version %d with digest %q is accepted", version, digest)
+		}
+	}
+}

@@ -9,7 +9,7 @@ import (
 	"github.com/rollproof/rollproof/evidence/envelope"
 )
 
-// root is the authority of a chain's newest version at one moment.
+// root is the authority of one version of a chain at one moment.
 type root struct {
 	chain  *Chain
 	doc    Document
@@ -22,9 +22,9 @@ type root struct {
 	people map[string]Person
 }
 
-func newAuthority(c *Chain, now time.Time, o Options) *root {
+func newAuthority(c *Chain, doc Document, now time.Time, o Options) *root {
 	r := &root{
-		chain: c, doc: c.Newest(), now: now, opts: o,
+		chain: c, doc: doc, now: now, opts: o,
 		keys: map[string]Key{}, public: map[string]envelope.PublicKey{}, roles: map[string]Role{},
 		grants: map[string][]Grant{}, people: map[string]Person{},
 	}
@@ -201,7 +201,7 @@ func (r *root) Facts() Facts {
 		Mode:    "root",
 		Pin:     r.chain.pin,
 		Version: r.doc.Version,
-		Digest:  r.chain.Digest(),
+		Digest:  r.chain.dir.at(r.doc.Version).digest,
 		Issued:  r.doc.Issued,
 		Expires: r.doc.Expires,
 		Age:     r.now.Sub(r.doc.Issued),
