@@ -25,13 +25,14 @@ type RecordLine struct {
 	Seen          *Checkpoint `json:"seen,omitempty"`
 	Facts         Facts       `json:"facts"`
 	Illegal       string      `json:"illegal,omitempty"`
+	Erased        *Erasure    `json:"erased,omitempty"`
 }
 
 // Line returns what is printed of a record.
 func (r Record) Line() RecordLine {
 	return RecordLine{
 		Index: r.Index, ID: r.ID, Act: r.Act, Kind: r.Kind, StatementType: r.StatementType, PredicateType: r.PredicateType, Signer: r.Signer,
-		Recorded: Stamp(r.Recorded), Claimed: Stamp(r.Claimed), Proved: Stamp(r.Proved), Seen: r.Seen, Facts: r.Facts, Illegal: r.Illegal,
+		Recorded: Stamp(r.Recorded), Claimed: Stamp(r.Claimed), Proved: Stamp(r.Proved), Seen: r.Seen, Facts: r.Facts, Illegal: r.Illegal, Erased: r.Erased,
 	}
 }
 
@@ -74,6 +75,7 @@ type VerifyDocument struct {
 	Result     string    `json:"result"` // "pass" or "fail"
 	Records    int       `json:"records"`
 	Unverified int       `json:"unverified"`
+	Erased     int       `json:"erased"`
 	Blobs      int       `json:"blobs"`
 	Problems   []Problem `json:"problems"`
 	Notes      []string  `json:"notes"` // weakenings that were asked for
@@ -81,7 +83,7 @@ type VerifyDocument struct {
 
 // Document returns what is printed of a report.
 func (r Report) Document(notes []string) VerifyDocument {
-	d := VerifyDocument{VerifySchema, "pass", r.Records, r.Unverified, r.Blobs, append([]Problem{}, r.Problems...), append([]string{}, notes...)}
+	d := VerifyDocument{VerifySchema, "pass", r.Records, r.Unverified, r.Erased, r.Blobs, append([]Problem{}, r.Problems...), append([]string{}, notes...)}
 	if len(r.Problems) > 0 {
 		d.Result = "fail"
 	}

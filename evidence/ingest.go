@@ -39,10 +39,23 @@ var ErrNoAuthority = errors.New("no key or trust root was given")
 type Intake struct {
 	Catalog   Catalog
 	Authority trust.Authority
+	// Judge says of each act whether it counts where it stands; nil where no statement
+	// of the catalog has such rules.
+	Judge Judge
 	// AllowUnknownSigner records statements of other people's predicate types that
 	// the authority doesn't grant as [KindUnverified], without looking at their
 	// signature where its key is not known.
 	AllowUnknownSigner bool
+}
+
+// A Judge evaluates the rules of acts that follow from one another, such as those of
+// a promotion.
+type Judge interface {
+	// Judge returns why an examined record does not count behind the records that r
+	// has before r's index, "" where it does, and for records that it knows no rules
+	// for. The record has its index and its date. What it believes of other records
+	// it derives from their envelopes.
+	Judge(ctx context.Context, r Reader, record Record) (illegal string, err error)
 }
 
 // Derive returns the record that an envelope amounts to, as far as its bytes say:
@@ -141,23 +154,44 @@ type Added struct {
 // ErrNotASubject is returned for a file that belongs to no record.
 var ErrNotASubject = errors.New("no subject of these records has this digest")
 
-// Add records what was examined, in one transaction. An act that is there already is
-// left as it is. Blobs that were stored before are attached to those of the records
-// whose subject they are; one that is nobody's is [ErrNotASubject].
-func Add(ctx context.Context, s Store, records []Record, blobs ...Blob) ([]Added, error) {
+// Add records what was examined, in one transaction. An act that its signer recorded
+// already is left as it is. Blobs that were stored before are attached to those of the
+// records whose subject they are; one that is nobody's is [ErrNotASubject].
+func (in Intake) Add(ctx context.Context, s Store, records []Record, blobs ...Blob) ([]Added, error) {
 	var added []Added
 	err := s.Append(ctx, func(tx Tx) error {
 		added = make([]Added, 0, len(records))
 		for _, r := range records {
-			stored, isNew, err := tx.Add(ctx, r)
+			a, err := in.add(ctx, tx, r)
 			if err != nil {
 				return err
 			}
-			added = append(added, Added{stored, isNew})
+			added = append(added, a)
 		}
 		return attach(ctx, tx, added, blobs)
 	})
 	return added, err
+}
+
+// add judges a record at the place that it gets and adds it.
+func (in Intake) add(ctx context.Context, tx Tx, r Record) (Added, error) {
+	if in.Judge != nil && r.Kind != KindUnverified {
+		var err error
+		if r.Index, err = tx.Len(ctx); err != nil {
+			return Added{}, err
+		}
+		r.Recorded = tx.Now()
+		if r.Illegal, err = in.Judge.Judge(ctx, tx, r); err != nil {
+			return Added{}, err
+		}
+	}
+	stored, isNew, err := tx.Add(ctx, r)
+	return Added{stored, isNew}, err
+}
+
+// Add is [Intake.Add] without a judge.
+func Add(ctx context.Context, s Store, records []Record, blobs ...Blob) ([]Added, error) {
+	return Intake{}.Add(ctx, s, records, blobs...)
 }
 
 func attach(ctx context.Context, tx Tx, to []Added, blobs []Blob) error {

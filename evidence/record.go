@@ -109,6 +109,9 @@ type Record struct {
 	// Illegal is why the act did not count where it stands, "" for one that did. It
 	// follows from the records before it.
 	Illegal string
+	// Erased says that the record's bytes were removed; nil for one whose bytes are
+	// there.
+	Erased *Erasure
 }
 
 // Digests returns the values of all digests of the record's subjects, sorted and

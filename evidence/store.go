@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"time"
 )
 
@@ -20,7 +21,31 @@ type Store interface {
 	// PutBlob stores a file under its digest, durably. It belongs to no record until
 	// it is attached.
 	PutBlob(ctx context.Context, from io.Reader) (Blob, error)
+	// InitLog gives the store's log its identity, once: another one later is
+	// [ErrLogExists].
+	InitLog(ctx context.Context, id LogIdentity) error
 	Close() error
+}
+
+// A LogIdentity says which log a store is. It never changes, and a copy of the store
+// has the same one.
+type LogIdentity struct {
+	Origin string // as in the first line of a checkpoint
+	Key    []byte // the log's public Ed25519 key, 32 bytes
+}
+
+// An Erasure says that the bytes of a record were removed, and by which record.
+type Erasure struct {
+	By int64 `json:"by"` // index of the erase record
+}
+
+// A Range selects records for [Reader.Scan], in the order of the log. The zero value
+// is empty: To says where it ends.
+type Range struct {
+	From, To  int64    // indexes: from From to before To
+	Projects  []string // of these projects alone, "" being those without one; nil for all
+	Kinds     []Kind   // of these kinds alone; nil for all
+	Envelopes bool     // with the exact bytes
 }
 
 // A Tx is a write transaction: it reads what is there, and adds.
@@ -34,6 +59,17 @@ type Tx interface {
 	Add(ctx context.Context, r Record) (stored Record, added bool, err error)
 	// Attach says that a blob belongs to a record. To say it twice changes nothing.
 	Attach(ctx context.Context, index int64, b Blob) error
+	// SaveCheckpoint keeps a signed checkpoint of this log, as its owner or a witness
+	// gave it. One of a size that is kept already takes its place beside it; the
+	// newest is the one with the largest size, then the one that came last. The store
+	// reads no more of it than the caller says: its size.
+	SaveCheckpoint(ctx context.Context, size int64, note []byte) error
+	// Erase removes the envelope of a record, the words by which it is found, and,
+	// when the transaction has committed, its blobs that belong to no other record. by
+	// is the record that orders it, in this transaction or before. The record itself,
+	// its facts, the digests by which it is found, and its place in the log stay.
+	// Whether it may be done is judged by the caller. To do it twice is an error.
+	Erase(ctx context.Context, index, by int64) error
 }
 
 // A Reader reads a store.
@@ -44,6 +80,15 @@ type Reader interface {
 	// facts are columns: who acts on them derives them again ([Intake.Rederive]).
 	// Subjects are nil.
 	Record(ctx context.Context, index int64) (Record, error)
+	// Scan yields records as stored, without subjects.
+	Scan(ctx context.Context, r Range) iter.Seq2[Record, error]
+	// Log returns the identity of the log, [ErrNoLog] where it has none yet.
+	Log(ctx context.Context) (LogIdentity, error)
+	// Hashes returns hashes of the log's Merkle tree by their places, which
+	// golang.org/x/mod/sumdb/tlog.StoredHashIndex defines.
+	Hashes(ctx context.Context, places []int64) ([]Digest, error)
+	// Checkpoint returns the newest signed checkpoint that was saved, nil without one.
+	Checkpoint(ctx context.Context) ([]byte, error)
 	// Find returns the index of the record whose id or act begins with these hex
 	// digits, [MinPrefix] of them at least. Where an act was recorded unverified and
 	// verified, the verified record is found. Errors are [ErrNotFound] and
@@ -68,10 +113,16 @@ const MinPrefix = 8
 // What a store can answer.
 var (
 	ErrNotFound = errors.New("no such record")
+	// ErrErased is returned where the bytes of a record are needed that were removed.
+	ErrErased   = errors.New("the record's bytes were erased")
 	ErrFull     = errors.New("the disk is full")
 	ErrBusy     = errors.New("the store is busy: other processes kept writing")
 	ErrReadOnly = errors.New("the store was opened for reading")
-	ErrClock    = errors.New("the clock is behind the newest record")
+	// ErrNoLog is returned where a log has no identity yet.
+	ErrNoLog = errors.New("the store's log has no identity yet")
+	// ErrLogExists is returned where a log has an identity.
+	ErrLogExists = errors.New("the store's log has an identity, which never changes")
+	ErrClock     = errors.New("the clock is behind the newest record")
 	// ErrForeignSchema is returned for a database that is not exactly what this
 	// program makes.
 	ErrForeignSchema = errors.New("the database is not laid out as this program does it")

@@ -10,11 +10,15 @@ import (
 
 // Rederive derives a stored record from its envelope again and returns it with every
 // difference between the two. What no envelope says (index, dates, person and role)
-// is taken from the stored record. It verifies no signature.
+// is taken from the stored record. It verifies no signature. The error for a record
+// whose bytes were removed is [ErrErased].
 func (in Intake) Rederive(ctx context.Context, s Reader, index int64) (Record, []Difference, error) {
 	stored, err := s.Record(ctx, index)
 	if err != nil {
 		return stored, nil, err
+	}
+	if stored.Erased != nil {
+		return stored, nil, ErrErased
 	}
 	derived, err := in.Derive(stored.Envelope)
 	if err != nil {
@@ -25,6 +29,11 @@ func (in Intake) Rederive(ctx context.Context, s Reader, index int64) (Record, [
 	if stored.Kind == KindUnverified && !isOurs(derived.PredicateType) {
 		derived.Kind = KindUnverified
 	}
+	if in.Judge != nil && derived.Kind != KindUnverified {
+		if derived.Illegal, err = in.Judge.Judge(ctx, s, derived); err != nil {
+			return stored, nil, err
+		}
+	}
 	differences, err := s.Compare(ctx, derived)
 	return derived, differences, err
 }
@@ -33,6 +42,7 @@ func (in Intake) Rederive(ctx context.Context, s Reader, index int64) (Record, [
 type Report struct {
 	Records    int // that were looked at
 	Unverified int // of them: recorded without a signature that counts, which is not checked
+	Erased     int // of them: their bytes were removed, so that nothing else of them is checked
 	Blobs      int
 	Problems   []Problem
 }
@@ -75,6 +85,10 @@ func (in Intake) verify(ctx context.Context, s Reader, index int64, report *Repo
 		}
 	}
 	derived, differences, err := in.Rederive(ctx, s, index)
+	if errors.Is(err, ErrErased) {
+		report.Erased++
+		return nil
+	}
 	if errors.Is(err, ErrNotFound) {
 		found(Difference{"index", "a record", "none"})
 		return nil

@@ -16,7 +16,7 @@ func CatalogEntries() []evidence.Entry {
 	releaser := []trust.Role{trust.Releaser}
 	return []evidence.Entry{
 		{PredicateType: evidence.ReleaseEvidence, Schema: evidence.ReleaseEvidence, Roles: releaser, Kind: evidence.KindReleasePackage, Facts: closingFacts},
-		{PredicateType: evidence.Provenance, Roles: releaser, Kind: evidence.KindAttestation, Facts: provenanceFacts},
+		{PredicateType: evidence.Provenance, Roles: trust.RolesFor(evidence.Provenance), Kind: evidence.KindAttestation, Facts: provenanceFacts},
 	}
 }
 

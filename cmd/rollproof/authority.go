@@ -15,8 +15,14 @@ import (
 
 // trustFlags say what a verifying command trusts.
 func trustFlags() []cli.Flag {
-	return []cli.Flag{
+	return append([]cli.Flag{
 		&cli.StringFlag{Name: "key", Usage: "trust one public key `PUB` (PEM or OpenSSH line): no roles, no revocation"},
+	}, rootFlags()...)
+}
+
+// rootFlags name a trust root, for commands that sign with --key or need roles.
+func rootFlags() []cli.Flag {
+	return []cli.Flag{
 		&cli.StringFlag{Name: "pin", Usage: "trust root: the `DIGEST` (sha256:…) of any one version (default: the file pin of the user's or the machine's configuration)"},
 		&cli.StringFlag{Name: "trust", Usage: "trust root: its `DIR` (default: the one that comes with the package, walked from the pin)"},
 		&cli.StringFlag{Name: "trust-state", Usage: "`FILE` that remembers the newest trust version seen (default: in the user's state directory)"},

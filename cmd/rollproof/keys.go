@@ -223,7 +223,7 @@ func (p *program) signer(flag string) (envelope.Signer, error) {
 	if value := p.env("ROLLPROOF_SIGNING_KEY"); value != "" {
 		return keys.OpenVariable(value, p.keyEnvironment())
 	}
-	return nil, usagef("make one: rollproof keys generate ../release.pem; or try --dry-run", "a release is signed and no key was given: expected --key or ROLLPROOF_SIGNING_KEY")
+	return nil, usagef("make one: rollproof keys generate ../release.pem; or try --dry-run", "a signing key is needed: expected --key or ROLLPROOF_SIGNING_KEY")
 }
 
 // passphrase returns the passphrase of the named key.

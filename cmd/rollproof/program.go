@@ -103,7 +103,7 @@ func (p *program) app() *cli.App {
 		Commands: []*cli.Command{
 			p.group("release", "make, verify and inspect packages", p.packageCommand(), p.verifyPackageCommand(), p.signCommand(), p.timestampCommand()),
 			p.trustCommand(),
-			p.group("evidence", "record, find and check signed statements", p.evidenceAddCommand(), p.evidenceSearchCommand(), p.evidenceShowCommand(), p.evidenceVerifyCommand(), p.verifyBundleCommand()),
+			p.group("evidence", "record, find and check signed statements", p.evidenceAddCommand(), p.evidenceSearchCommand(), p.evidenceShowCommand(), p.evidenceVerifyCommand(), p.verifyBundleCommand(), p.evidenceLogCommand()),
 			p.group("keys", "make and look at keys", p.keysGenerateCommand(), p.keysPublicCommand(), p.keysInspectCommand()),
 			p.group("schemas", "the JSON Schema of every document", p.schemasListCommand(), p.schemasShowCommand()),
 			p.manCommand(),

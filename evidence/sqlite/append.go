@@ -5,7 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"strings"
+	"os"
 	"time"
 
 	"github.com/rollproof/rollproof/evidence"
@@ -20,10 +20,14 @@ const maxBehind = time.Minute
 type transaction struct {
 	reader
 	tx     *sql.Tx
+	stmts  map[string]*sql.Stmt
 	now    time.Time
 	failed error // nothing is committed after a failed statement
 
 	frontier *translog.Frontier // right edge of the log's tree, once it is read
+	size     int64              // records of the frontier
+	words    []words            // that are not yet in the index
+	erased   []int64            // records whose bytes this transaction removes
 }
 
 var _ evidence.Tx = (*transaction)(nil)
@@ -31,6 +35,29 @@ var _ evidence.Tx = (*transaction)(nil)
 // Append begins with BEGIN IMMEDIATE, so that what f reads stays true until it
 // commits.
 func (s *Store) Append(ctx context.Context, f func(evidence.Tx) error) error {
+	var erased []int64
+	err := s.locked(ctx, func(t *transaction) error {
+		err := f(t)
+		if err == nil {
+			err = t.failed
+		}
+		if err == nil {
+			err = t.flush(ctx)
+		}
+		if err == nil && len(t.erased) > 0 {
+			err = translate(t.forgetWords(ctx))
+		}
+		erased = t.erased
+		return err
+	})
+	if err == nil && len(erased) > 0 {
+		s.sweep(context.WithoutCancel(ctx), erased)
+	}
+	return err
+}
+
+// locked runs f in a transaction that no other writer's overlaps.
+func (s *Store) locked(ctx context.Context, f func(*transaction) error) error {
 	if s.writer == nil {
 		return evidence.ErrReadOnly
 	}
@@ -38,13 +65,10 @@ func (s *Store) Append(ctx context.Context, f func(evidence.Tx) error) error {
 	if err != nil {
 		return translate(err)
 	}
-	t := &transaction{reader: reader{tx, s.blobs}, tx: tx, now: s.now().UTC().Truncate(time.Millisecond)}
+	t := &transaction{reader: reader{tx, s.blobs}, tx: tx, stmts: s.stmts, now: s.now().UTC().Truncate(time.Millisecond)}
 	err = t.begin(ctx, s)
 	if err == nil {
 		err = f(t)
-	}
-	if err == nil {
-		err = t.failed
 	}
 	if err != nil {
 		if undo := tx.Rollback(); !errors.Is(undo, sql.ErrTxDone) {
@@ -56,7 +80,8 @@ func (s *Store) Append(ctx context.Context, f func(evidence.Tx) error) error {
 }
 
 // begin looks whether somebody changed the layout since the store was opened, and
-// whether the clock can be true.
+// whether the clock can be true. Where it is a little behind, the time is that of
+// the newest record: dates never go back, and a range of time is a range of indexes.
 func (t *transaction) begin(ctx context.Context, s *Store) error {
 	now, err := cookie(ctx, t.q)
 	if err == nil && now != s.layout {
@@ -71,8 +96,12 @@ func (t *transaction) begin(ctx context.Context, s *Store) error {
 	if err := t.q.QueryRowContext(ctx, "SELECT recorded FROM record ORDER BY idx DESC LIMIT 1").Scan(&newest); err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return translate(err)
 	}
-	if last := instant(newest); newest.Valid && t.now.Add(maxBehind).Before(last) {
+	last := instant(newest)
+	if newest.Valid && t.now.Add(maxBehind).Before(last) {
 		return fmt.Errorf("%w: it says %s, and the newest record is of %s", evidence.ErrClock, t.now.Format(time.RFC3339), last.Format(time.RFC3339))
+	}
+	if t.now.Before(last) {
+		t.now = last
 	}
 	return nil
 }
@@ -80,72 +109,48 @@ func (t *transaction) begin(ctx context.Context, s *Store) error {
 func (t *transaction) Now() time.Time { return t.now }
 
 func (t *transaction) Add(ctx context.Context, r evidence.Record) (evidence.Record, bool, error) {
-	index, kind, err := t.sameAct(ctx, r.Act)
+	index, err := t.same(ctx, &r)
 	if err != nil {
 		return r, false, t.fail(err)
 	}
-	if index >= 0 && (kind != evidence.KindUnverified || r.Kind == evidence.KindUnverified) {
+	if index >= 0 {
 		stored, err := t.Record(ctx, index)
 		stored.Subjects = r.Subjects // of the same statement
 		return stored, false, t.fail(err)
 	}
-	if r.Index, err = t.Len(ctx); err != nil {
-		return r, false, t.fail(err)
+	if t.frontier == nil {
+		if err := t.readFrontier(ctx); err != nil {
+			return r, false, t.fail(err)
+		}
 	}
-	r.Recorded = t.now
+	r.Index, r.Recorded, r.Erased = t.size, t.now, nil
 	return r, true, t.fail(t.insert(ctx, &r))
 }
 
-// sameAct returns the newest record of an act, -1 where there is none: the verified
-// one, if there is one.
-func (t *transaction) sameAct(ctx context.Context, act evidence.Digest) (int64, evidence.Kind, error) {
+// same returns the record in whose place r would stand, -1 where there is none: that
+// of the same act and signer, and for an unverified record any of the same act,
+// a verified one before the unverified one.
+func (t *transaction) same(ctx context.Context, r *evidence.Record) (int64, error) {
 	var index int64
-	var kind string
-	err := t.q.QueryRowContext(ctx, "SELECT idx, kind FROM record WHERE act = ? ORDER BY kind = 'unverified' LIMIT 1", act[:]).Scan(&index, &kind)
+	unverified := r.Kind == evidence.KindUnverified
+	err := t.row(ctx, selectSame, r.Act[:], r.Signer.KeyID, unverified).Scan(&index)
 	if errors.Is(err, sql.ErrNoRows) {
-		return -1, "", nil
+		return -1, nil
 	}
-	return index, evidence.Kind(kind), err
-}
-
-var insertRecord = fmt.Sprintf("INSERT INTO record (%s) VALUES (?%s)", strings.ReplaceAll(columnNames, "record.", ""), strings.Repeat(", ?", len(columns)))
-
-func (t *transaction) insert(ctx context.Context, r *evidence.Record) error {
-	row := values(r)
-	if err := t.exec(ctx, insertRecord, append(row, checksum(row))...); err != nil {
-		return err
-	}
-	if err := t.exec(ctx, "INSERT INTO envelope (record, bytes) VALUES (?, ?)", r.Index, r.Envelope); err != nil {
-		return err
-	}
-	if err := t.grow(ctx, r); err != nil {
-		return err
-	}
-	for _, key := range digestKeys(r) {
-		if err := t.exec(ctx, "INSERT INTO digest (value, record) VALUES (?, ?)", key, r.Index); err != nil {
-			return err
-		}
-	}
-	for _, target := range targets(r) {
-		if err := t.exec(ctx, "INSERT INTO target (value, record) VALUES (?, ?)", target, r.Index); err != nil {
-			return err
-		}
-	}
-	return t.exec(ctx, "INSERT INTO words (rowid, text) VALUES (?, ?)", r.Index, strings.ReplaceAll(strings.Join(r.Words(), "\n"), "\x00", " "))
-}
-
-func (t *transaction) exec(ctx context.Context, statement string, args ...any) error {
-	_, err := t.tx.ExecContext(ctx, statement, args...)
-	return err
+	return index, err
 }
 
 func (t *transaction) Attach(ctx context.Context, index int64, b evidence.Blob) error {
-	var size int64
-	err := t.q.QueryRowContext(ctx, "SELECT size FROM blob WHERE record = ? AND digest = ?", index, b.Digest[:]).Scan(&size)
-	if errors.Is(err, sql.ErrNoRows) {
-		return t.fail(t.exec(ctx, "INSERT INTO blob (record, digest, size) VALUES (?, ?, ?)", index, b.Digest[:], b.Size))
+	// A blob that was stored a while ago may have been cleaned up meanwhile; from here
+	// on, while nobody else writes, it stays.
+	info, err := os.Stat(t.blobs.path(b.Digest))
+	if err != nil {
+		return t.fail(fmt.Errorf("blob %s: %w", b.Digest, err))
 	}
-	return t.fail(err)
+	if info.Size() != b.Size {
+		return t.fail(fmt.Errorf("blob %s: %d bytes, expected %d", b.Digest, info.Size(), b.Size))
+	}
+	return t.fail(t.exec(ctx, insertBlob, index, b.Digest[:], b.Size))
 }
 
 // fail remembers that the transaction may not be committed any more.

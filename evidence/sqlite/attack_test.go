@@ -226,7 +226,7 @@ func TestTriggersRefuse(t *testing.T) {
 	for _, statement := range []string{
 		"UPDATE record SET project = 'other'", "DELETE FROM record WHERE idx = 4", "INSERT OR REPLACE INTO record " + row, "REPLACE INTO envelope VALUES (2, x'00')",
 		"UPDATE envelope SET bytes = x'00'", "DELETE FROM envelope", "UPDATE digest SET record = 0", "DELETE FROM digest", "UPDATE target SET value = ''", "DELETE FROM target",
-		"UPDATE blob SET size = 0", "DELETE FROM blob", "UPDATE hash SET value = zeroblob(32)", "DELETE FROM hash", "DELETE FROM words", "UPDATE words SET text = ''",
+		"UPDATE blob SET size = 0", "DELETE FROM blob", "UPDATE tree SET hashes = zeroblob(32)", "DELETE FROM tree",
 		"UPDATE OR REPLACE record SET idx = 3 WHERE idx = 2", "INSERT INTO record " + row + " ON CONFLICT DO UPDATE SET project = ''",
 	} {
 		if _, err := db.Exec(statement); err == nil {
@@ -255,7 +255,7 @@ func TestAlteredRecordsAreNamed(t *testing.T) {
 		"target removed":    {[]string{"DELETE FROM target WHERE record = 2 AND value = 'runner'"}, "record 2: target"},
 		"target added":      {[]string{"INSERT INTO target VALUES ('windows', 2)"}, "record 2: target"},
 		"target of nobody":  {[]string{"INSERT INTO target VALUES ('windows', 50)"}, "record 50: target"},
-		"words removed":     {[]string{"INSERT INTO words (words) VALUES ('delete-all')"}, "record 2: words"},
+		"words removed":     {[]string{"DELETE FROM words WHERE rowid = 2"}, "record 2: words"},
 		"words of nobody":   {[]string{"INSERT INTO words (rowid, text) VALUES (50, 'CHG-1')"}, "record 50: words"},
 		"envelope of none":  {[]string{"INSERT INTO envelope VALUES (50, x'00')"}, "record 50: envelope"},
 		"blob of nobody":    {[]string{"INSERT INTO blob VALUES (50, randomblob(32), 1)"}, "record 50: blob"},
@@ -263,10 +263,11 @@ func TestAlteredRecordsAreNamed(t *testing.T) {
 		"blob's size":       {[]string{"UPDATE blob SET size = 1"}, "record 0: blob"},
 		"date goes back":    {[]string{"UPDATE record SET recorded = recorded - 3600000 WHERE idx = 3"}, "record 3: "},
 		"dates out of line": {[]string{"UPDATE record SET recorded = recorded + 3600000 WHERE idx = 3"}, "record 4: recorded"},
-		"tree's leaf":       {[]string{"UPDATE hash SET value = randomblob(32) WHERE idx = 3"}, "record 2: leaf"},
-		"tree's node":       {[]string{"UPDATE hash SET value = randomblob(32) WHERE idx = 2"}, "record 1: tree hash 2"},
-		"tree's top":        {[]string{"DELETE FROM hash WHERE idx = 6"}, "record 3: tree hash 6"},
-		"tree's more":       {[]string{"INSERT INTO hash VALUES (8, randomblob(32))"}, "store: tree hash 8"},
+		"tree's leaf":       {[]string{"UPDATE tree SET hashes = randomblob(32) WHERE record = 2"}, "record 2: leaf"},
+		"tree's node":       {[]string{"UPDATE tree SET hashes = CAST(substr(hashes, 1, 32) || randomblob(32) AS BLOB) WHERE record = 1"}, "record 1: tree: expected"},
+		"tree's top":        {[]string{"UPDATE tree SET hashes = substr(hashes, 1, 64) WHERE record = 3"}, "record 3: tree: expected"},
+		"tree's more":       {[]string{"INSERT INTO tree VALUES (50, randomblob(32))"}, "record 50: tree"},
+		"tree's row":        {[]string{"DELETE FROM tree WHERE record = 3"}, "record 3: tree: expected"},
 		"made verified":     {[]string{"UPDATE record SET keyid = '' WHERE idx = 1"}, "record 1: keyid"},
 		"unverified":        {[]string{"UPDATE record SET kind = 'unverified' WHERE idx = 1"}, "record 1: leaf"},
 	} {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -23,6 +24,15 @@ func (b blobs) path(d evidence.Digest) string {
 }
 
 func (b blobs) open(d evidence.Digest) (io.ReadCloser, error) { return os.Open(b.path(d)) }
+
+// remove removes a blob, if it is there.
+func (b blobs) remove(d evidence.Digest) error {
+	err := os.Remove(b.path(d))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
 
 // PutBlob streams a file into the store. Its size is not limited.
 func (s *Store) PutBlob(ctx context.Context, from io.Reader) (evidence.Blob, error) {

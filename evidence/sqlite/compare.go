@@ -12,13 +12,29 @@ import (
 	"github.com/rollproof/rollproof/evidence"
 )
 
-// Compare looks at what [transaction.Add] wrote for r, table by table.
+// Compare looks at what [transaction.Add] wrote for r, table by table. Of an erased
+// record, whose bytes r may lack, the columns and the leaf are compared: words must
+// be gone, and rows are compared where r has subjects.
 func (r reader) Compare(ctx context.Context, want evidence.Record) ([]evidence.Difference, error) {
-	list, err := r.compareColumns(ctx, &want)
+	var erased bool
+	if err := r.q.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM erasure WHERE record = ?)", want.Index).Scan(&erased); err != nil {
+		return nil, translate(err)
+	}
+	bare := erased && want.Subjects == nil
+	list, err := r.compareColumns(ctx, &want, bare)
 	if err != nil {
 		return nil, translate(err)
 	}
-	for _, compare := range []func(context.Context, *evidence.Record) ([]evidence.Difference, error){r.compareLeaf, r.compareRows, r.compareWords} {
+	looks := []look{r.compareLeaf}
+	if !bare {
+		looks = append(looks, r.compareRows)
+	}
+	if erased {
+		looks = append(looks, r.compareErased)
+	} else {
+		looks = append(looks, r.compareWords)
+	}
+	for _, compare := range looks {
 		more, err := compare(ctx, &want)
 		if err != nil {
 			return nil, translate(err)
@@ -28,7 +44,12 @@ func (r reader) Compare(ctx context.Context, want evidence.Record) ([]evidence.D
 	return list, nil
 }
 
-func (r reader) compareColumns(ctx context.Context, want *evidence.Record) ([]evidence.Difference, error) {
+// A look compares a part of a record with what is stored.
+type look func(context.Context, *evidence.Record) ([]evidence.Difference, error)
+
+// compareColumns leaves out the numbers of rows for a record that is bare of what
+// they follow from.
+func (r reader) compareColumns(ctx context.Context, want *evidence.Record, bare bool) ([]evidence.Difference, error) {
 	stored := make([]any, len(columns)+1)
 	into := make([]any, len(stored))
 	for i := range stored {
@@ -41,8 +62,12 @@ func (r reader) compareColumns(ctx context.Context, want *evidence.Record) ([]ev
 	if err != nil {
 		return nil, err
 	}
+	compared := values(want, len(digestKeys(want)), len(targets(want)))
+	if bare {
+		compared = compared[:len(columns)-2]
+	}
 	var list []evidence.Difference
-	for i, value := range values(want) {
+	for i, value := range compared {
 		if show(value) != show(stored[i]) {
 			list = append(list, evidence.Difference{Field: columns[i].name, Expected: show(value), Actual: show(stored[i])})
 		}
@@ -50,6 +75,24 @@ func (r reader) compareColumns(ctx context.Context, want *evidence.Record) ([]ev
 	sum := checksum(stored[:len(columns)])
 	if got, _ := stored[len(columns)].([]byte); len(list) == 0 && !bytes.Equal(got, sum) {
 		list = append(list, evidence.Difference{Field: "checksum", Expected: show(sum), Actual: show(stored[len(columns)])})
+	}
+	return list, nil
+}
+
+// compareErased looks whether what was to be removed is gone.
+func (r reader) compareErased(ctx context.Context, want *evidence.Record) ([]evidence.Difference, error) {
+	var list []evidence.Difference
+	for field, query := range map[string]string{
+		"envelope": "SELECT count(*) FROM envelope WHERE record = ?",
+		"words":    "SELECT count(*) FROM words_docsize WHERE id = ?",
+	} {
+		n, err := r.count(ctx, query, want.Index)
+		if err != nil {
+			return nil, err
+		}
+		if n > 0 {
+			list = append(list, evidence.Difference{Field: field, Expected: "erased", Actual: "stored"})
+		}
 	}
 	return list, nil
 }

@@ -21,6 +21,7 @@ type Store struct {
 	reader
 	readers *sql.DB
 	writer  *sql.DB // one connection; nil when opened for reading
+	stmts   map[string]*sql.Stmt // of the writer, by their text
 	now     func() time.Time
 	layout  int64 // SQLite's schema cookie when the layout was last compared
 }
@@ -50,6 +51,9 @@ func Open(ctx context.Context, file string, now func() time.Time) (*Store, error
 	}
 	if err := s.finish(ctx, file, "ro"); err != nil {
 		return nil, err
+	}
+	if s.stmts, err = prepare(ctx, writer); err != nil {
+		return nil, fail(file, errors.Join(err, s.Close()))
 	}
 	return s, nil
 }
@@ -92,7 +96,7 @@ func (s *Store) finish(ctx context.Context, file, mode string) error {
 
 // Close closes the database.
 func (s *Store) Close() error {
-	var errs []error
+	errs := []error{closeStatements(s.stmts)}
 	for _, db := range []*sql.DB{s.readers, s.writer} {
 		if db != nil {
 			errs = append(errs, db.Close())

@@ -36,8 +36,7 @@ func (r reader) count(ctx context.Context, query string, args ...any) (int64, er
 
 func (r reader) Record(ctx context.Context, index int64) (evidence.Record, error) {
 	var envelope []byte
-	record, err := scanRecord(r.q.QueryRowContext(ctx,
-		"SELECT "+columnNames+", envelope.bytes FROM record LEFT JOIN envelope ON envelope.record = record.idx WHERE record.idx = ?", index), &envelope)
+	record, err := scanRecord(r.q.QueryRowContext(ctx, selectEnvelope+" WHERE record.idx = ?", index), &envelope)
 	if errors.Is(err, sql.ErrNoRows) {
 		return record, fmt.Errorf("%w at index %d", evidence.ErrNotFound, index)
 	}
@@ -83,8 +82,9 @@ func (r reader) Find(ctx context.Context, prefix string) (int64, error) {
 	return last, nil // an unverified record stands before the verified one
 }
 
+// Blobs returns none for an erased record.
 func (r reader) Blobs(ctx context.Context, index int64) ([]evidence.Blob, error) {
-	rows, err := r.q.QueryContext(ctx, "SELECT digest, size FROM blob WHERE record = ? ORDER BY digest", index)
+	rows, err := r.q.QueryContext(ctx, "SELECT digest, size FROM blob WHERE record = ? AND record NOT IN (SELECT record FROM erasure) ORDER BY digest", index)
 	if err != nil {
 		return nil, translate(err)
 	}

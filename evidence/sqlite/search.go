@@ -29,7 +29,7 @@ func (r reader) Search(ctx context.Context, q evidence.Query) (evidence.Page, er
 	if ok {
 		w.add(behind, after)
 	}
-	rows, err := r.q.QueryContext(ctx, "SELECT "+columnNames+" FROM record"+w.sql()+" ORDER BY record.idx "+order+" LIMIT ?", append(w.args, q.Limit+1)...)
+	rows, err := r.q.QueryContext(ctx, selectRecord+" FROM record"+w.sql()+" ORDER BY record.idx "+order+" LIMIT ?", append(w.args, q.Limit+1)...)
 	if err != nil {
 		return evidence.Page{}, translate(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/rollproof/rollproof/evidence"
 	"github.com/rollproof/rollproof/evidence/translog"
@@ -22,7 +23,7 @@ func leafHash(r *evidence.Record) (translog.Hash, error) {
 	return l.Hash()
 }
 
-// hashes reads the table hash.
+// hashes reads the table tree.
 type hashes struct {
 	ctx context.Context
 	q   querier
@@ -30,16 +31,72 @@ type hashes struct {
 
 var _ translog.Hashes = hashes{}
 
-func (h hashes) ReadHashes(indexes []int64) ([]translog.Hash, error) {
-	list := make([]translog.Hash, len(indexes))
-	for i, index := range indexes {
-		var value []byte
-		if err := h.q.QueryRowContext(h.ctx, "SELECT value FROM hash WHERE idx = ?", index).Scan(&value); err != nil {
-			return nil, fmt.Errorf("hash %d of the log: %w", index, err)
+// readAtOnce is how many rows one query reads.
+const readAtOnce = 256
+
+// ReadHashes takes each hash from the record that completed it: a subtree of 2^level
+// records from the n-th on is complete with the record (n+1)*2^level - 1.
+func (h hashes) ReadHashes(places []int64) ([]translog.Hash, error) {
+	list := make([]translog.Hash, len(places))
+	for from := 0; from < len(places); from += readAtOnce {
+		to := min(from+readAtOnce, len(places))
+		if err := h.read(places[from:to], list[from:to]); err != nil {
+			return nil, err
 		}
-		copy(list[i][:], value)
 	}
 	return list, nil
+}
+
+func (h hashes) read(places []int64, into []translog.Hash) error {
+	level, record := make([]int, len(places)), make([]any, len(places))
+	for i, place := range places {
+		if place < 0 {
+			return fmt.Errorf("hash %d of the log: %w", place, evidence.ErrNotFound)
+		}
+		var n int64
+		level[i], n = tlog.SplitStoredHashIndex(place)
+		record[i] = (n+1)<<level[i] - 1
+	}
+	rows, err := h.rows(record)
+	if err != nil {
+		return err
+	}
+	for i, place := range places {
+		at := level[i] * len(into[i])
+		row := rows[record[i].(int64)]
+		if len(row) < at+len(into[i]) {
+			return fmt.Errorf("hash %d of the log: %w", place, evidence.ErrNotFound)
+		}
+		copy(into[i][:], row[at:])
+	}
+	return nil
+}
+
+func (h hashes) rows(records []any) (map[int64][]byte, error) {
+	rows, err := h.q.QueryContext(h.ctx, "SELECT record, hashes FROM tree WHERE record IN (?"+strings.Repeat(", ?", len(records)-1)+")", records...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	found := map[int64][]byte{}
+	for rows.Next() {
+		var record int64
+		var row []byte
+		if err := rows.Scan(&record, &row); err != nil {
+			return nil, err
+		}
+		found[record] = row
+	}
+	return found, rows.Err()
+}
+
+// readFrontier reads the right edge of the tree, to which records are added.
+func (t *transaction) readFrontier(ctx context.Context) error {
+	var err error
+	if t.size, err = t.Len(ctx); err == nil {
+		t.frontier, err = translog.NewFrontier(hashes{ctx, t.q}, t.size)
+	}
+	return err
 }
 
 // grow adds a record to the tree.
@@ -48,18 +105,16 @@ func (t *transaction) grow(ctx context.Context, r *evidence.Record) error {
 	if err != nil {
 		return err
 	}
-	if t.frontier == nil {
-		if t.frontier, err = translog.NewFrontier(hashes{ctx, t.q}, r.Index); err != nil {
-			return err
-		}
+	t.size++
+	return t.exec(ctx, insertTree, r.Index, join(t.frontier.Append(leaf)))
+}
+
+func join(list []translog.Hash) []byte {
+	var row []byte
+	for _, h := range list {
+		row = append(row, h[:]...)
 	}
-	first := tlog.StoredHashIndex(0, r.Index)
-	for i, h := range t.frontier.Append(leaf) {
-		if err := t.exec(ctx, "INSERT INTO hash (idx, value) VALUES (?, ?)", first+int64(i), h[:]); err != nil {
-			return err
-		}
-	}
-	return nil
+	return row
 }
 
 // compareLeaf compares the hash of a record's entry with the one in the tree.
@@ -69,7 +124,7 @@ func (r reader) compareLeaf(ctx context.Context, want *evidence.Record) ([]evide
 		return []evidence.Difference{{Field: "leaf", Expected: "an entry of the log", Actual: err.Error()}}, nil
 	}
 	var stored []byte
-	err = r.q.QueryRowContext(ctx, "SELECT value FROM hash WHERE idx = ?", tlog.StoredHashIndex(0, want.Index)).Scan(&stored)
+	err = r.q.QueryRowContext(ctx, "SELECT substr(hashes, 1, 32) FROM tree WHERE record = ?", want.Index).Scan(&stored)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return nil, err
 	}
@@ -77,56 +132,4 @@ func (r reader) compareLeaf(ctx context.Context, want *evidence.Record) ([]evide
 		return []evidence.Difference{{Field: "leaf", Expected: show(leaf[:]), Actual: show(stored)}}, nil
 	}
 	return nil, nil
-}
-
-// auditTree makes the tree anew from the columns of all records and compares every
-// hash that is stored.
-func (r reader) auditTree(ctx context.Context) ([]evidence.Problem, error) {
-	records, err := r.q.QueryContext(ctx, "SELECT "+columnNames+" FROM record ORDER BY idx")
-	if err != nil {
-		return nil, err
-	}
-	defer records.Close()
-	var list []evidence.Problem
-	var frontier translog.Frontier
-	next := int64(0)
-	for records.Next() {
-		record, err := scanRecord(records)
-		if err != nil {
-			return nil, err
-		}
-		leaf, err := leafHash(&record)
-		if err != nil {
-			return append(list, treeProblem(record.Index, next, "an entry of the log", err.Error())), nil
-		}
-		for _, want := range frontier.Append(leaf) {
-			stored, err := hashes{ctx, r.q}.ReadHashes([]int64{next})
-			if err != nil && !errors.Is(err, sql.ErrNoRows) {
-				return nil, err
-			}
-			if err != nil || stored[0] != want {
-				list = append(list, treeProblem(record.Index, next, show(want[:]), storedHash(stored)))
-			}
-			next++
-		}
-	}
-	if err := records.Err(); err != nil {
-		return nil, err
-	}
-	more, err := r.count(ctx, "SELECT count(*) FROM hash WHERE idx < 0 OR idx >= ?", next)
-	if more > 0 {
-		list = append(list, treeProblem(-1, next, "no hash behind the tree", fmt.Sprint(more)))
-	}
-	return list, err
-}
-
-func storedHash(list []translog.Hash) string {
-	if len(list) == 0 {
-		return "nothing"
-	}
-	return show(list[0][:])
-}
-
-func treeProblem(index, hash int64, expected, actual string) evidence.Problem {
-	return evidence.Problem{Index: index, Difference: evidence.Difference{Field: fmt.Sprintf("tree hash %d", hash), Expected: expected, Actual: actual}}
 }

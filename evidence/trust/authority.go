@@ -171,6 +171,22 @@ func Identities(a Authority) []Identity {
 	return list
 }
 
+// KeysOf returns the keyids that an authority lists with a role, in order, whether
+// they may still sign or not; a single key has no role.
+func KeysOf(a Authority, role Role) []string {
+	r, ok := a.(*root)
+	if !ok {
+		return nil
+	}
+	var list []string
+	for _, k := range r.doc.Keys {
+		if r.roles[k.KeyID] == role {
+			list = append(list, k.KeyID)
+		}
+	}
+	return list
+}
+
 // singleKey is the authority of one key.
 type singleKey struct{ key envelope.PublicKey }
 

@@ -173,7 +173,9 @@ func TestDocumentRules(t *testing.T) {
 		"our type disguised": {func(d *Document) {
 			grantOf(d, "attester").PredicateTypes = []string{"HTTPS://github.com/Rollproof/rollproof/%73chemas/x/v1"}
 		}, "not a foreign one"},
-		"standard as foreign": {func(d *Document) { grantOf(d, "attester").PredicateTypes = []string{vsa} }, "not a foreign one"},
+		"standard as foreign": {func(d *Document) {
+			grantOf(d, "attester").PredicateTypes = []string{"https://sigstore.dev/cosign/sign/v1"}
+		}, "not a foreign one"},
 		"identity of nobody":  {func(d *Document) { d.Identities[0].Person = "nobody" }, "not among the people"},
 		"identity with space": {func(d *Document) { d.Identities[0].Subject = "a b" }, "printable ASCII"},
 		"identity twice":      {func(d *Document) { d.Identities = append(d.Identities, d.Identities[0]) }, "stands twice"},

@@ -141,7 +141,7 @@ func checkPredicateTypes(g Grant) error {
 		return nil
 	}
 	for _, p := range g.PredicateTypes {
-		if !slices.Equal(RolesFor(p), []Role{Attest}) || len(p) > 1024 || strings.ContainsFunc(p, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+		if !slices.Contains(RolesFor(p), Attest) || len(p) > 1024 || strings.ContainsFunc(p, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
 			return fmt.Errorf("predicate type %+q is not a foreign one", p)
 		}
 	}

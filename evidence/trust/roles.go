@@ -38,7 +38,8 @@ var roleOrder = []Role{
 const SchemaPrefix = "https://github.com/rollproof/rollproof/schemas/"
 
 // predicateRoles says who signs what. A predicate type that is not here is a
-// foreign attestation.
+// foreign attestation; a standard one that rollproof signs too can be either, and a
+// check that needs our own says so by its role.
 var predicateRoles = map[string][]Role{
 	SchemaPrefix + "release-evidence/v1":       {Releaser},
 	SchemaPrefix + "rollout/v1":                {Operator},
@@ -62,9 +63,9 @@ var predicateRoles = map[string][]Role{
 	SchemaPrefix + "scan/v1":                   {Verifier},
 	SchemaPrefix + "export/v1":                 {Auditor},
 	"https://sigstore.dev/cosign/sign/v1":      {Releaser},
-	"https://slsa.dev/provenance/v1":           {Releaser},
+	"https://slsa.dev/provenance/v1":           {Releaser, Attest},
 	"https://in-toto.io/attestation/link/v0.3": {Releaser},
-	"https://slsa.dev/verification_summary/v1": {Verifier},
+	"https://slsa.dev/verification_summary/v1": {Verifier, Attest},
 }
 
 // RolesFor returns the roles that may sign a predicate type: [Attest] for a foreign
