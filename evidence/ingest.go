@@ -159,18 +159,24 @@ var ErrNotASubject = errors.New("no subject of these records has this digest")
 // records whose subject they are; one that is nobody's is [ErrNotASubject].
 func (in Intake) Add(ctx context.Context, s Store, records []Record, blobs ...Blob) ([]Added, error) {
 	var added []Added
-	err := s.Append(ctx, func(tx Tx) error {
-		added = make([]Added, 0, len(records))
-		for _, r := range records {
-			a, err := in.add(ctx, tx, r)
-			if err != nil {
-				return err
-			}
-			added = append(added, a)
-		}
-		return attach(ctx, tx, added, blobs)
+	err := s.Append(ctx, func(tx Tx) (err error) {
+		added, err = in.AddTo(ctx, tx, records, blobs...)
+		return err
 	})
 	return added, err
+}
+
+// AddTo is [Intake.Add] inside a transaction of the caller's.
+func (in Intake) AddTo(ctx context.Context, tx Tx, records []Record, blobs ...Blob) ([]Added, error) {
+	added := make([]Added, 0, len(records))
+	for _, r := range records {
+		a, err := in.add(ctx, tx, r)
+		if err != nil {
+			return nil, err
+		}
+		added = append(added, a)
+	}
+	return added, attach(ctx, tx, added, blobs)
 }
 
 // add judges a record at the place that it gets and adds it.

@@ -30,8 +30,12 @@ func (in Intake) Rederive(ctx context.Context, s Reader, index int64) (Record, [
 		derived.Kind = KindUnverified
 	}
 	if in.Judge != nil && derived.Kind != KindUnverified {
-		if derived.Illegal, err = in.Judge.Judge(ctx, s, derived); err != nil {
-			return stored, nil, err
+		derived.Illegal, err = in.Judge.Judge(ctx, s, derived)
+		if ctx.Err() != nil {
+			return stored, nil, ctx.Err()
+		}
+		if err != nil {
+			return stored, []Difference{{"illegal", "an act that can be judged", err.Error()}}, nil
 		}
 	}
 	differences, err := s.Compare(ctx, derived)

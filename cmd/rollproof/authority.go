@@ -46,24 +46,44 @@ func trustWeakenings(ctx *cli.Context) []release.Weakening {
 // authority returns what the flags trust for subject, or nil without any: then the
 // verdict fails. embedded is the package, whose own chain may move a pin forward.
 func (p *program) authority(ctx *cli.Context, subject string, embedded release.Container) (trust.Authority, error) {
-	key, pin, dir := ctx.String("key"), ctx.String("pin"), ctx.String("trust")
-	if key != "" && (pin != "" || dir != "") {
+	key := ctx.String("key")
+	if key == "" {
+		_, authority, err := p.rootAuthority(ctx, subject, embedded)
+		return authority, err
+	}
+	if ctx.String("pin") != "" || ctx.String("trust") != "" {
 		return nil, usagef("give one of them", "both --key and a trust root were given")
 	}
-	for _, file := range []string{key, dir} {
-		if file == "" {
-			continue
-		}
-		if err := refuseInside(file, subject); err != nil {
-			return nil, err
-		}
+	if err := refuseInside(key, subject); err != nil {
+		return nil, err
 	}
-	if key != "" {
-		public, err := readPublicKey(key)
-		if err != nil {
+	public, err := readPublicKey(key)
+	if err != nil {
+		return nil, err
+	}
+	return trust.SingleKey(public), nil
+}
+
+// rootAuthority is the trust root that the flags or the configuration name, with all
+// of its versions, as it is now; nil without a pin. It never looks at --key, which
+// signs where there are roles.
+func (p *program) rootAuthority(ctx *cli.Context, subject string, embedded release.Container) (*trust.Chain, trust.Authority, error) {
+	chain, err := p.rootChain(ctx, subject, embedded)
+	if err != nil || chain == nil {
+		return nil, nil, err
+	}
+	authority, err := p.authorityOf(ctx, chain)
+	return chain, authority, err
+}
+
+// rootChain returns the trust root that the flags or the configuration name, nil
+// without a pin.
+func (p *program) rootChain(ctx *cli.Context, subject string, embedded release.Container) (*trust.Chain, error) {
+	pin, dir := ctx.String("pin"), ctx.String("trust")
+	if dir != "" {
+		if err := refuseInside(dir, subject); err != nil {
 			return nil, err
 		}
-		return trust.SingleKey(public), nil
 	}
 	if pin == "" {
 		configured, err := p.configuredPin()
@@ -81,11 +101,7 @@ func (p *program) authority(ctx *cli.Context, subject string, embedded release.C
 	if _, err := trust.ParsePin(pin); err != nil {
 		return nil, err
 	}
-	chain, err := p.chain(pin, dir, embedded)
-	if err != nil {
-		return nil, err
-	}
-	return p.authorityOf(ctx, chain)
+	return p.chain(pin, dir, embedded)
 }
 
 // authorityOf holds a chain against the machine's memory and the clock.
@@ -247,6 +263,9 @@ func (p *program) trustState(flag string) (string, error) {
 // link.
 func refuseInside(file, subject string) error {
 	subjectInfo, err := os.Stat(subject)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil // a store that is about to be made
+	}
 	if err != nil {
 		return err
 	}

@@ -6,12 +6,14 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/rollproof/rollproof/evidence"
 	"github.com/rollproof/rollproof/evidence/sqlite"
 	"github.com/rollproof/rollproof/evidence/trust"
 	"github.com/rollproof/rollproof/release"
 	"github.com/rollproof/rollproof/release/dist"
+	"github.com/rollproof/rollproof/rollout"
 	"github.com/urfave/cli/v2"
 )
 
@@ -24,32 +26,43 @@ func storeFlag() cli.Flag {
 
 // catalog is every statement that this program knows.
 func catalog() (evidence.Catalog, error) {
-	return evidence.NewCatalog(slices.Concat(release.CatalogEntries())...)
+	return evidence.NewCatalog(slices.Concat(release.CatalogEntries(), rollout.CatalogEntries())...)
 }
 
-// intake is the catalog, and the trust that the flags name for subject.
+// intake is the catalog, and the trust that the flags name for subject. With a trust
+// root it judges acts by the rules of rollouts.
 func (p *program) intake(ctx *cli.Context, subject string) (evidence.Intake, error) {
 	known, err := catalog()
 	if err != nil {
 		return evidence.Intake{}, err
 	}
-	if err := p.defaultTrust(ctx); err != nil {
-		return evidence.Intake{}, err
+	if ctx.String("key") != "" {
+		authority, err := p.authority(ctx, subject, nil)
+		return evidence.Intake{Catalog: known, Authority: authority}, err
 	}
-	authority, err := p.authority(ctx, subject, nil)
+	chain, authority, err := p.storeRoot(ctx, subject)
 	if err != nil {
 		return evidence.Intake{}, err
 	}
-	if authority == nil {
+	if chain == nil {
 		return evidence.Intake{}, failure{exitEvidence, evidence.ErrNoAuthority.Error(), "give --key PUB, or --pin and --trust, received on another way than the evidence"}
 	}
-	return evidence.Intake{Catalog: known, Authority: authority}, nil
+	return evidence.Intake{Catalog: known, Authority: authority, Judge: &rollout.Ledger{Trust: chain, Location: time.LoadLocation}}, nil
+}
+
+// storeRoot is the trust root for what no package brings: its directory is the one
+// that "trust import" keeps, where none is given. Both are nil without a pin.
+func (p *program) storeRoot(ctx *cli.Context, subject string) (*trust.Chain, trust.Authority, error) {
+	if err := p.defaultTrust(ctx); err != nil {
+		return nil, nil, err
+	}
+	return p.rootAuthority(ctx, subject, nil)
 }
 
 // defaultTrust takes the trust directory that "trust import" keeps in the user's
 // configuration, where a pin stands without a directory.
 func (p *program) defaultTrust(ctx *cli.Context) error {
-	if ctx.String("trust") != "" || ctx.String("key") != "" {
+	if ctx.String("trust") != "" {
 		return nil
 	}
 	for _, dir := range p.configurationDirectories() {

@@ -54,7 +54,7 @@ func (p *program) evidenceAdd(ctx *cli.Context) error {
 		}
 		return &shownError{exitEvidence}
 	}
-	if err := p.record(ctx, inputs, records, &doc); err != nil {
+	if err := p.record(ctx, intake, inputs, records, &doc); err != nil {
 		return badStore(err)
 	}
 	return p.showAdded(doc)
@@ -116,7 +116,7 @@ func (p *program) examine(intake evidence.Intake, inputs []input) ([]evidence.Re
 }
 
 // record stores the records and the files that belong to them.
-func (p *program) record(ctx *cli.Context, inputs []input, records []evidence.Record, doc *evidence.AddDocument) error {
+func (p *program) record(ctx *cli.Context, intake evidence.Intake, inputs []input, records []evidence.Record, doc *evidence.AddDocument) error {
 	store, err := p.writeStore(ctx)
 	if err != nil {
 		return err
@@ -133,7 +133,7 @@ func (p *program) record(ctx *cli.Context, inputs []input, records []evidence.Re
 		}
 		doc.Blobs = append(doc.Blobs, blob)
 	}
-	added, err := evidence.Add(ctx.Context, store, records, doc.Blobs...)
+	added, err := intake.Add(ctx.Context, store, records, doc.Blobs...)
 	if err != nil {
 		return err
 	}

@@ -267,10 +267,7 @@ func (p *program) witnesses(ctx *cli.Context) ([]ed25519.PublicKey, error) {
 		k, err := ed25519Key(public)
 		return []ed25519.PublicKey{k}, err
 	}
-	if err := p.defaultTrust(ctx); err != nil {
-		return nil, err
-	}
-	authority, err := p.authority(ctx, ctx.String("sqlite"), nil)
+	_, authority, err := p.storeRoot(ctx, ctx.String("sqlite"))
 	if err != nil || authority == nil {
 		return nil, err
 	}
@@ -434,10 +431,7 @@ func (p *program) logKeys(ctx *cli.Context) ([]ed25519.PublicKey, error) {
 		k, err := ed25519Key(public)
 		return []ed25519.PublicKey{k}, err
 	}
-	if err := p.defaultTrust(ctx); err != nil {
-		return nil, err
-	}
-	authority, err := p.authority(ctx, ctx.String("sqlite"), nil)
+	_, authority, err := p.storeRoot(ctx, ctx.String("sqlite"))
 	if err != nil || authority == nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // windows of a policy name zones, and not every machine has them
 )
 
 func main() {

@@ -163,16 +163,7 @@ func (run *packaging) checkSigner() error {
 // readConfig parses rollproof.yaml, as the commit has it, and returns the name that
 // it gives the release.
 func (run *packaging) readConfig(data []byte) (name string, err error) {
-	run.config, err = config.Parse(data)
-	var bad *config.Error
-	if errors.As(err, &bad) {
-		hint := "see docs/configuration.md"
-		if bad.Nearest != "" {
-			hint = "the nearest known is " + bad.Nearest
-		}
-		return "", usagef(hint, "%v", bad)
-	}
-	if err != nil {
+	if run.config, err = parseConfig(data); err != nil {
 		return "", err
 	}
 	return run.config.Name, nil

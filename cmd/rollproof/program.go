@@ -101,7 +101,10 @@ func (p *program) app() *cli.App {
 		CommandNotFound:           nil,
 		Action:                    unknownCommand,
 		Commands: []*cli.Command{
-			p.group("release", "make, verify and inspect packages", p.packageCommand(), p.verifyPackageCommand(), p.signCommand(), p.timestampCommand()),
+			p.group("release", "make and verify packages, and put them where they run", p.packageCommand(), p.verifyPackageCommand(), p.signCommand(), p.timestampCommand(),
+				p.captureRolloutCommand(), p.verifyRolloutCommand(), p.updateRolloutCommand(), p.populationCommand(), p.observeCommand(), p.rolloutStatusCommand(), p.holdCommand()),
+			p.policyCommand(),
+			p.configCommand(),
 			p.trustCommand(),
 			p.group("evidence", "record, find and check signed statements", p.evidenceAddCommand(), p.evidenceSearchCommand(), p.evidenceShowCommand(), p.evidenceVerifyCommand(), p.verifyBundleCommand(), p.evidenceLogCommand()),
 			p.group("keys", "make and look at keys", p.keysGenerateCommand(), p.keysPublicCommand(), p.keysInspectCommand()),

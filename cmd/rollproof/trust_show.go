@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -218,7 +219,7 @@ A pin that is taken from this file alone proves nothing.
 func (p *program) trustImportCommand() *cli.Command {
 	return p.verb(&cli.Command{
 		Name:  "import",
-		Usage: "unpack a bootstrap zip, walk it from a pin, and keep the pin in the user's configuration",
+		Usage: "take a bootstrap zip or a trust directory, walk it from a pin, and keep both in the user's configuration",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "pin", Usage: "`DIGEST` (sha256:…) of any one version, received on another way"},
 			&cli.StringFlag{Name: "out", Usage: "`DIR` for the versions (default: in the user's configuration)"},
@@ -227,7 +228,17 @@ func (p *program) trustImportCommand() *cli.Command {
 			&cli.BoolFlag{Name: "allow-expired-trust", Usage: "let an expired version count as current"},
 		},
 		Action: p.trustImport,
-	}, "FILE.zip")
+	}, "ZIP|DIR")
+}
+
+// readCarried reads a bootstrap zip, or a trust directory.
+func readCarried(name string) (map[string][]byte, error) {
+	if info, err := os.Stat(name); err == nil && info.IsDir() {
+		return readTrustDirectory(name)
+	}
+	files, err := dist.ReadZip(name, maxTrustFile)
+	delete(files, "README.txt")
+	return files, err
 }
 
 func (p *program) trustImport(ctx *cli.Context) error {
@@ -238,11 +249,10 @@ func (p *program) trustImport(ctx *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	files, err := dist.ReadZip(ctx.Args().First(), maxTrustFile)
+	files, err := readCarried(ctx.Args().First())
 	if err != nil {
 		return err
 	}
-	delete(files, "README.txt")
 	chain, err := trust.Load(files, pin)
 	if err != nil {
 		return badTrust(err)

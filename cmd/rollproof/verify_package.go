@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 
+	"github.com/rollproof/rollproof/evidence/trust"
 	"github.com/rollproof/rollproof/release"
 	"github.com/rollproof/rollproof/release/dist"
 	"github.com/urfave/cli/v2"
@@ -34,17 +35,7 @@ func (p *program) verifyPackage(ctx *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	proofs, err := p.proofs(name, container, authority)
-	if err != nil {
-		return err
-	}
-	opts := release.VerifyOptions{
-		Authority: authority, AllowUnsigned: ctx.Bool("allow-unsigned"), Proofs: proofs, Weakenings: trustWeakenings(ctx),
-	}
-	if opts.Sidecar, opts.Keyless, err = p.sidecarBundles(name, ctx.String("trusted-root"), authority); err != nil {
-		return err
-	}
-	verdict, err := release.Verify(ctx.Context, container, opts)
+	verdict, err := p.verdict(ctx, name, container, authority)
 	if err != nil {
 		return err
 	}
@@ -55,6 +46,21 @@ func (p *program) verifyPackage(ctx *cli.Context) error {
 		return &shownError{exitEvidence}
 	}
 	return nil
+}
+
+// verdict verifies a package with what lies beside it.
+func (p *program) verdict(ctx *cli.Context, name string, container release.Container, authority trust.Authority) (*release.Verdict, error) {
+	proofs, err := p.proofs(name, container, authority)
+	if err != nil {
+		return nil, err
+	}
+	opts := release.VerifyOptions{
+		Authority: authority, AllowUnsigned: ctx.Bool("allow-unsigned"), Proofs: proofs, Weakenings: trustWeakenings(ctx),
+	}
+	if opts.Sidecar, opts.Keyless, err = p.sidecarBundles(name, ctx.String("trusted-root"), authority); err != nil {
+		return nil, err
+	}
+	return release.Verify(ctx.Context, container, opts)
 }
 
 // showVerdict prints a verdict on stdout.

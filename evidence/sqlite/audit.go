@@ -17,14 +17,12 @@ var auditQueries = []auditQuery{
 	{"target", `SELECT r.idx, r.targets, coalesce(t.n, 0) FROM record r LEFT JOIN (SELECT record, count(*) n FROM target GROUP BY record) t ON t.record = r.idx WHERE r.targets <> coalesce(t.n, 0)`},
 	{"words", `SELECT id, 'a record', 'words of none' FROM words_docsize WHERE id NOT IN (SELECT idx FROM record)`},
 	{"words", `SELECT idx, 'words', 'none' FROM record WHERE ` + notErased + ` AND idx NOT IN (SELECT id FROM words_docsize)`},
-	{"words", `SELECT id, 'erased', 'words' FROM words_docsize WHERE id IN (SELECT record FROM erasure)`},
 	{"digest", `SELECT record, 'a record', 'a digest of none' FROM digest WHERE record NOT IN (SELECT idx FROM record)`},
 	{"target", `SELECT record, 'a record', 'a deployment target of none' FROM target WHERE record NOT IN (SELECT idx FROM record)`},
 	{"blob", `SELECT record, 'a record', 'a blob of none' FROM blob WHERE record NOT IN (SELECT idx FROM record)`},
 	{"tree", `SELECT record, 'a record', 'hashes of none' FROM tree WHERE record NOT IN (SELECT idx FROM record)`},
 	{"envelope", `SELECT record, 'a record', 'an envelope of none' FROM envelope WHERE record NOT IN (SELECT idx FROM record)`},
 	{"envelope", `SELECT idx, 'an envelope', 'none' FROM record WHERE ` + notErased + ` AND idx NOT IN (SELECT record FROM envelope)`},
-	{"envelope", `SELECT record, 'erased', 'an envelope' FROM envelope WHERE record IN (SELECT record FROM erasure)`},
 	{"erasure", `SELECT record, 'a record', 'an erasure of none' FROM erasure WHERE record NOT IN (SELECT idx FROM record)`},
 	{"erasure", `SELECT e.record, 'one ordered by a record that names it', 'record ' || e.ordered_by FROM erasure e JOIN record r ON r.idx = e.record
 		WHERE e.ordered_by NOT IN (SELECT d.record FROM digest d WHERE d.value IN (r.act, r.id))`},
@@ -45,7 +43,7 @@ func (r reader) Audit(ctx context.Context) ([]evidence.Problem, error) {
 		}
 		list = append(list, more...)
 	}
-	for _, audit := range []func(context.Context) ([]evidence.Problem, error){r.auditErasedBlobs, r.auditLog} {
+	for _, audit := range []func(context.Context) ([]evidence.Problem, error){r.auditErased, r.auditLog} {
 		more, err := audit(ctx)
 		if err != nil {
 			return nil, translate(err)
@@ -53,30 +51,6 @@ func (r reader) Audit(ctx context.Context) ([]evidence.Problem, error) {
 		list = append(list, more...)
 	}
 	return list, nil
-}
-
-// auditErasedBlobs names files that went with an erased record and are still there.
-func (r reader) auditErasedBlobs(ctx context.Context) ([]evidence.Problem, error) {
-	rows, err := r.q.QueryContext(ctx, unnamed)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var list []evidence.Problem
-	for rows.Next() {
-		var raw []byte
-		p := evidence.Problem{Difference: evidence.Difference{Expected: "erased", Actual: "a file"}}
-		if err := rows.Scan(&p.Index, &raw); err != nil {
-			return nil, err
-		}
-		var d evidence.Digest
-		copy(d[:], raw)
-		if exists(r.blobs.path(d)) {
-			p.Field = "blob " + d.String()
-			list = append(list, p)
-		}
-	}
-	return list, rows.Err()
 }
 
 func (r reader) integrity(ctx context.Context) ([]evidence.Problem, error) {

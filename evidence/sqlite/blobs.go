@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -16,6 +15,9 @@ import (
 
 // blobs is the directory of the blob store.
 type blobs string
+
+// temporaryPrefix begins the name of a blob that is being written.
+const temporaryPrefix = ".new-"
 
 // path is where a blob lies: sha256/<first two digits>/<all digits>.
 func (b blobs) path(d evidence.Digest) string {
@@ -27,11 +29,7 @@ func (b blobs) open(d evidence.Digest) (io.ReadCloser, error) { return os.Open(b
 
 // remove removes a blob, if it is there.
 func (b blobs) remove(d evidence.Digest) error {
-	err := os.Remove(b.path(d))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
+	return ignoreMissing(os.Remove(b.path(d)))
 }
 
 // PutBlob streams a file into the store. Its size is not limited.
@@ -51,7 +49,7 @@ func (b blobs) put(ctx context.Context, from io.Reader) (evidence.Blob, error) {
 	if err := os.MkdirAll(top, 0o755); err != nil {
 		return evidence.Blob{}, err
 	}
-	temporary, err := os.CreateTemp(top, ".new-")
+	temporary, err := os.CreateTemp(top, temporaryPrefix)
 	if err != nil {
 		return evidence.Blob{}, err
 	}

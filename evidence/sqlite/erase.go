@@ -2,31 +2,52 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 
 	"github.com/rollproof/rollproof/evidence"
 )
 
-// Erase removes rows at once and files once the transaction has committed. by must
+// Erase removes rows at once, and files once the transaction has committed. by must
 // have the record's act or id among its digests.
 func (t *transaction) Erase(ctx context.Context, index, by int64) error {
-	for _, i := range []int64{index, by} {
-		record, err := t.Record(ctx, i)
-		if err != nil {
-			return t.fail(err)
-		}
-		if i == index && record.Erased != nil {
-			return t.fail(fmt.Errorf("record %d is erased already, by record %d", index, record.Erased.By))
-		}
+	return t.fail(t.erase(ctx, index, by))
+}
+
+func (t *transaction) erase(ctx context.Context, index, by int64) error {
+	record, err := t.Record(ctx, index)
+	if err != nil {
+		return err
 	}
-	if err := t.exec(ctx, "INSERT INTO erasure (record, ordered_by) VALUES (?, ?)", index, by); err != nil {
-		return t.fail(fmt.Errorf("record %d does not name record %d: %w", by, index, err))
+	if record.Erased != nil {
+		return fmt.Errorf("record %d: erased already, by record %d", index, record.Erased.By)
 	}
-	for _, statement := range []string{"DELETE FROM envelope WHERE record = ?", "DELETE FROM words WHERE rowid = ?"} {
-		if err := t.exec(ctx, statement, index); err != nil {
-			return t.fail(err)
+	if _, err := t.Record(ctx, by); err != nil {
+		return err
+	}
+	if by <= index {
+		return fmt.Errorf("record %d: ordered to be erased by record %d, expected a later one", index, by)
+	}
+	named, err := t.count(ctx, "SELECT count(*) FROM digest WHERE record = ? AND value IN (?, ?)", by, record.Act[:], record.ID[:])
+	if err != nil {
+		return err
+	}
+	if named == 0 {
+		return fmt.Errorf("record %d: ordered to be erased by record %d, which has no subject %s", index, by, record.Act)
+	}
+	if err := t.flush(ctx); err != nil {
+		return err
+	}
+	for _, s := range []struct {
+		text string
+		args []any
+	}{
+		{"INSERT INTO erasure (record, ordered_by) VALUES (?, ?)", []any{index, by}},
+		{"DELETE FROM envelope WHERE record = ?", []any{index}},
+		{"DELETE FROM words WHERE rowid = ?", []any{index}},
+	} {
+		if err := t.exec(ctx, s.text, s.args...); err != nil {
+			return err
 		}
 	}
 	t.erased = append(t.erased, index)
@@ -59,28 +80,81 @@ const unnamed = `SELECT blob.record, blob.digest FROM blob JOIN erasure ON erasu
 	WHERE NOT EXISTS (SELECT 1 FROM blob AS other WHERE other.digest = blob.digest AND other.record NOT IN (SELECT record FROM erasure))`
 
 func (t *transaction) removeBlobs(ctx context.Context, index int64) error {
-	digests, err := readDigests(ctx, t.q, "SELECT digest FROM ("+unnamed+" AND blob.record = ?)", index)
-	for _, d := range digests {
-		err = errors.Join(err, t.blobs.remove(d))
+	found, err := readErased(ctx, t.q, unnamed+" AND blob.record = ?", index)
+	for _, b := range found {
+		err = errors.Join(err, t.blobs.remove(b.digest))
 	}
 	return err
 }
 
-func readDigests(ctx context.Context, q querier, query string, args ...any) ([]evidence.Digest, error) {
+// An erasedBlob is a blob of an erased record.
+type erasedBlob struct {
+	record int64
+	digest evidence.Digest
+}
+
+func readErased(ctx context.Context, q querier, query string, args ...any) ([]erasedBlob, error) {
 	rows, err := q.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var list []evidence.Digest
+	var list []erasedBlob
 	for rows.Next() {
-		var raw sql.RawBytes
-		if err := rows.Scan(&raw); err != nil {
+		var b erasedBlob
+		var digest []byte
+		if err := rows.Scan(&b.record, &digest); err != nil {
 			return nil, err
 		}
-		var d evidence.Digest
-		copy(d[:], raw)
-		list = append(list, d)
+		copy(b.digest[:], digest)
+		list = append(list, b)
+	}
+	return list, rows.Err()
+}
+
+// auditErased compares what is left of erased records, and names files that went with
+// one and are still there.
+func (r reader) auditErased(ctx context.Context) ([]evidence.Problem, error) {
+	indexes, err := r.indexes(ctx, "SELECT idx FROM record WHERE idx IN (SELECT record FROM erasure)")
+	if err != nil {
+		return nil, err
+	}
+	var list []evidence.Problem
+	for _, index := range indexes {
+		record, err := r.Record(ctx, index)
+		if err != nil {
+			return nil, err
+		}
+		differences, err := r.Compare(ctx, record)
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range differences {
+			list = append(list, evidence.Problem{Index: index, Difference: d})
+		}
+	}
+	blobs, err := readErased(ctx, r.q, unnamed)
+	for _, b := range blobs {
+		if exists(r.blobs.path(b.digest)) {
+			list = append(list, evidence.Problem{Index: b.record, Difference: evidence.Difference{Field: "blob " + b.digest.String(), Expected: "erased", Actual: "a file"}})
+		}
+	}
+	return list, err
+}
+
+func (r reader) indexes(ctx context.Context, query string) ([]int64, error) {
+	rows, err := r.q.QueryContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var list []int64
+	for rows.Next() {
+		var index int64
+		if err := rows.Scan(&index); err != nil {
+			return nil, err
+		}
+		list = append(list, index)
 	}
 	return list, rows.Err()
 }

@@ -115,3 +115,26 @@ func (t *transaction) flush(ctx context.Context) error {
 	t.words = nil
 	return nil
 }
+
+// What reads the index of words needs them all.
+
+func (t *transaction) Search(ctx context.Context, q evidence.Query) (evidence.Page, error) {
+	if err := t.flush(ctx); err != nil {
+		return evidence.Page{}, err
+	}
+	return t.reader.Search(ctx, q)
+}
+
+func (t *transaction) Compare(ctx context.Context, r evidence.Record) ([]evidence.Difference, error) {
+	if err := t.flush(ctx); err != nil {
+		return nil, err
+	}
+	return t.reader.Compare(ctx, r)
+}
+
+func (t *transaction) Audit(ctx context.Context) ([]evidence.Problem, error) {
+	if err := t.flush(ctx); err != nil {
+		return nil, err
+	}
+	return t.reader.Audit(ctx)
+}

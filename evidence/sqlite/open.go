@@ -20,7 +20,7 @@ import (
 type Store struct {
 	reader
 	readers *sql.DB
-	writer  *sql.DB // one connection; nil when opened for reading
+	writer  *sql.DB              // one connection; nil when opened for reading
 	stmts   map[string]*sql.Stmt // of the writer, by their text
 	now     func() time.Time
 	layout  int64 // SQLite's schema cookie when the layout was last compared

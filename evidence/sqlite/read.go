@@ -44,7 +44,8 @@ func (r reader) Record(ctx context.Context, index int64) (evidence.Record, error
 	return record, translate(err)
 }
 
-// Find looks up the range of digests that begin with the digits.
+// Find looks up the range of digests that begin with the digits. Of an act that several
+// signed, the record that came first is found: there the act was done.
 func (r reader) Find(ctx context.Context, prefix string) (int64, error) {
 	digits := strings.TrimPrefix(prefix, "sha256:")
 	low, err := hex.DecodeString(digits + strings.Repeat("0", max(0, 64-len(digits))))
@@ -53,33 +54,33 @@ func (r reader) Find(ctx context.Context, prefix string) (int64, error) {
 		return 0, fmt.Errorf("%w: %q is not %d to 64 hex digits", evidence.ErrNotFound, prefix, evidence.MinPrefix)
 	}
 	rows, err := r.q.QueryContext(ctx, `
-		SELECT idx, act FROM record WHERE id BETWEEN ?1 AND ?2
-		UNION SELECT idx, act FROM record WHERE act BETWEEN ?1 AND ?2
-		ORDER BY idx LIMIT 8`, low, high)
+		SELECT act, coalesce(min(idx) FILTER (WHERE kind <> 'unverified'), min(idx)) FROM (
+			SELECT idx, act, kind FROM record WHERE id BETWEEN ?1 AND ?2
+			UNION SELECT idx, act, kind FROM record WHERE act BETWEEN ?1 AND ?2)
+		GROUP BY act ORDER BY 2 LIMIT 8`, low, high)
 	if err != nil {
 		return 0, translate(err)
 	}
 	defer rows.Close()
-	var last int64
-	acts := map[string]bool{}
+	var indexes []int64
 	among := &evidence.AmbiguousError{Prefix: prefix}
 	for rows.Next() {
 		var act []byte
-		if err := rows.Scan(&last, &act); err != nil {
+		var index int64
+		if err := rows.Scan(&act, &index); err != nil {
 			return 0, translate(err)
 		}
-		acts[string(act)] = true
-		among.Among = append(among.Among, hex.EncodeToString(act))
+		indexes, among.Among = append(indexes, index), append(among.Among, hex.EncodeToString(act))
 	}
 	switch {
 	case rows.Err() != nil:
 		return 0, translate(rows.Err())
-	case len(acts) == 0:
+	case len(indexes) == 0:
 		return 0, fmt.Errorf("%w: %s", evidence.ErrNotFound, prefix)
-	case len(acts) > 1:
+	case len(indexes) > 1:
 		return 0, among
 	}
-	return last, nil // an unverified record stands before the verified one
+	return indexes[0], nil
 }
 
 // Blobs returns none for an erased record.

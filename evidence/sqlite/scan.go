@@ -3,8 +3,6 @@ package sqlite
 import (
 	"context"
 	"iter"
-	"slices"
-	"strings"
 
 	"github.com/rollproof/rollproof/evidence"
 )
@@ -68,45 +66,27 @@ func (r reader) scan(ctx context.Context, within evidence.Range, from int64) ([]
 	return list, len(list) == limit, rows.Err()
 }
 
-// scanQuery walks the index of the projects, or else of the kinds, whose values come
-// in the order of the log, or else the records themselves.
+// scanQuery walks the index of the projects, or else of the kinds, or else the records
+// themselves.
 func scanQuery(within evidence.Range, from int64, limit int) (string, []any) {
-	kinds := make([]string, len(within.Kinds))
-	for i, k := range within.Kinds {
-		kinds[i] = string(k)
-	}
-	walked, values, also, filter := "", []string(nil), "", []string(nil)
-	switch {
-	case within.Projects != nil:
-		walked, values = "project", within.Projects
-		if within.Kinds != nil {
-			also, filter = " AND kind IN ("+marks(len(kinds))+")", kinds
-		}
-	case within.Kinds != nil:
-		walked, values = "kind", kinds
-	}
-	selection := selectRecord + " FROM record"
+	project := term{table: "record", index: "idx", value: "project", is: "=", list: anys(within.Projects)}
+	kind := term{table: "record", index: "idx", value: "kind", is: "=", list: anys(texts(within.Kinds))}
+	query := selectRecord + " FROM record NOT INDEXED"
 	if within.Envelopes {
-		selection = selectEnvelope
+		query = selectEnvelope
 	}
-	if walked == "" {
-		return selection + " WHERE record.idx >= ? AND record.idx < ? ORDER BY record.idx LIMIT ?", []any{from, within.To, limit}
-	}
-	var parts []string
-	var args []any
-	slices.Sort(values)
-	for _, v := range slices.Compact(values) {
-		parts = append(parts, "SELECT idx FROM record WHERE "+walked+" = ? AND idx >= ? AND idx < ?"+also)
-		args = append(args, v, from, within.To)
-		for _, f := range filter {
-			args = append(args, f)
+	walked := kind
+	switch {
+	case within.Projects != nil && len(project.list) == 0, within.Kinds != nil && len(kind.list) == 0:
+		return query + " WHERE 0", nil
+	case within.Projects != nil:
+		walked = project
+		if within.Kinds != nil {
+			walked.and, walked.also = kind.condition()
 		}
+	case within.Kinds == nil:
+		return query + " WHERE record.idx >= ? AND record.idx < ? ORDER BY record.idx LIMIT ?", []any{from, within.To, limit}
 	}
-	if len(parts) == 0 {
-		return selection + " WHERE 0 LIMIT ?", []any{limit}
-	}
-	return selection + " WHERE record.idx IN (SELECT idx FROM (" + strings.Join(parts, " UNION ALL ") + " ORDER BY idx LIMIT ?)) ORDER BY record.idx", append(args, limit)
+	posting, args := walked.posting(span{from - 1, within.To, false}, limit)
+	return query + " WHERE record.idx IN (" + posting + ") ORDER BY record.idx", args
 }
-
-// marks is a list of n parameters.
-func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?, ", n), ", ") }

@@ -1,6 +1,7 @@
 // Package storetest is the conformance suite that every [evidence.Store] passes:
-// order, idempotence, searches, pages that stay put while others write, Unicode,
-// large statements, and what a transaction promises.
+// order, idempotence, searches, pages that stay put while others write, scans, Unicode,
+// large statements, the log's hashes and checkpoints, erasure, and what a transaction
+// promises.
 //
 // The suite has statements of its own, in a catalog of its own, signed by ada and
 // grace under a trust root of its own, so that it needs no package above evidence.
@@ -32,7 +33,9 @@ func Run(t *testing.T, open Open) {
 		"Transaction": testTransaction, "Clock": testClock, "RoundTrip": testRoundTrip, "Find": testFind,
 		"ManySubjects": testManySubjects, "Unicode": testUnicode, "Blobs": testBlobs, "ConcurrentWriters": testConcurrentWriters,
 		"Filters": testFilters, "Times": testTimes, "Pages": testPages, "PagesUnderAppends": testPagesUnderAppends, "BadQueries": testBadQueries,
-		"Compare": testCompare,
+		"Compare": testCompare, "Signers": testSigners, "WordsInTransaction": testWordsInTransaction, "ClockBehind": testClockBehind,
+		"LogIdentity": testLogIdentity, "Hashes": testHashes, "Checkpoints": testCheckpoints, "Scan": testScan, "LongScan": testLongScan,
+		"Erase": testErase, "EraseSharedBlob": testEraseSharedBlob, "NotErased": testNotErased, "ErasedAtOnce": testErasedAtOnce,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -131,6 +134,82 @@ func testUnverified(t *testing.T, open Open) {
 		t.Errorf("found at %d, %v, expected the verified one", index, err)
 	}
 	Sound(t, s)
+}
+
+// Two signers of one statement are two records of one act, which the first of them
+// stands for.
+func testSigners(t *testing.T, open Open) {
+	s, ctx := open(t, frozen), t.Context()
+	sign := func(name string) []byte {
+		return Envelope(NewSigner(name), ScanType, []evidence.Subject{Subject("a")}, Story{})
+	}
+	loose := evidence.Intake{Catalog: Intake().Catalog, Authority: nobody{}, AllowUnknownSigner: true}
+	unverified, err := loose.Examine(sign("stranger"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ada, grace := Examine(t, sign("ada")), Examine(t, sign("grace"))
+	if ada.Act != grace.Act {
+		t.Fatal("two acts")
+	}
+	for i, step := range []struct {
+		r    evidence.Record
+		at   int64
+		want bool
+	}{
+		{unverified, 0, true}, {ada, 1, true}, {grace, 2, true}, // each is a record
+		{ada, 1, false}, {grace, 2, false}, {unverified, 1, false}, // and no record again
+	} {
+		added, err := evidence.Add(ctx, s, []evidence.Record{step.r})
+		if err != nil || added[0].New != step.want || added[0].Record.Index != step.at {
+			t.Errorf("step %d: %+v, %v, expected new %v at %d", i, added, err, step.want, step.at)
+		}
+	}
+	for prefix, want := range map[string]int64{ada.Act.Hex(): 1, ada.ID.Hex(): 1, grace.ID.Hex(): 2, unverified.ID.Hex(): 0} {
+		if index, err := s.Find(ctx, prefix); err != nil || index != want {
+			t.Errorf("%s: found at %d, %v, expected %d", prefix, index, err, want)
+		}
+	}
+	Sound(t, s)
+}
+
+// Words that a transaction added are found in it.
+func testWordsInTransaction(t *testing.T, open Open) {
+	s, ctx := open(t, frozen), t.Context()
+	err := s.Append(ctx, func(tx evidence.Tx) error {
+		for n := range 3 {
+			record, _, err := tx.Add(ctx, Examine(t, Rollout(n)))
+			if err != nil {
+				return err
+			}
+			hits(t, tx, evidence.Query{Text: record.ChangeRecord}, record.Index)
+			if list, err := tx.Compare(ctx, record); err != nil || len(list) > 0 {
+				t.Errorf("%v, %v", list, err)
+			}
+		}
+		Sound(t, tx)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	hits(t, s, evidence.Query{Text: "rollout"}, 0, 1, 2)
+}
+
+// While the clock is a little behind, the date is that of the newest record: dates
+// never go back.
+func testClockBehind(t *testing.T, open Open) {
+	now := Start
+	s := open(t, func() time.Time { return now })
+	Add(t, s, Rollout(0))
+	for n, behind := range []time.Duration{50 * time.Second, time.Minute, time.Millisecond} {
+		now = Start.Add(-behind)
+		if added := Add(t, s, Rollout(n+1))[0]; !added.Record.Recorded.Equal(Start) {
+			t.Errorf("%s behind: recorded %s, expected %s", behind, added.Record.Recorded, Start)
+		}
+	}
+	hits(t, s, evidence.Query{Since: Start}, 0, 1, 2, 3)
+	hits(t, s, evidence.Query{Until: Start})
 }
 
 // A transaction is whole or nothing, and sees what it added.

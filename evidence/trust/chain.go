@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/rollproof/rollproof/evidence/envelope"
 )
 
 // A Chain is a trust root whose every version is signed by enough persons, walked
@@ -176,6 +178,18 @@ func (c *Chain) At(now time.Time, o Options) (Authority, error) {
 		}
 	}
 	return newAuthority(c, newest, now.UTC(), o), nil
+}
+
+// Key returns a key that any version lists, the newest one first. That a key is known
+// says nothing about what it may sign.
+func (c *Chain) Key(keyid string) (envelope.PublicKey, bool) {
+	for _, v := range slices.Backward(c.dir.versions) {
+		if k, ok := v.doc.key(keyid); ok {
+			public, err := k.public()
+			return public, err == nil
+		}
+	}
+	return envelope.PublicKey{}, false
 }
 
 // AtVersion returns the authority of an older version, as it was at a time when that

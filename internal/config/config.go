@@ -13,6 +13,12 @@
 //	    os: linux
 //	    arch: amd64
 //	    channel: github-actions
+//	policy:
+//	  rings:
+//	    - name: pilot
+//	      soak: 4h
+//	    - name: production
+//	      quorum: 2
 package config
 
 import (
@@ -26,6 +32,7 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/rollproof/rollproof/evidence/envelope"
 	"github.com/rollproof/rollproof/release"
+	"github.com/rollproof/rollproof/rollout"
 )
 
 // FileName is where a repository keeps its configuration, beside go.mod.
@@ -40,6 +47,8 @@ type Config struct {
 	Supplier          release.Supplier        `yaml:"supplier"`
 	Source            string                  `yaml:"source"`
 	DeploymentTargets []release.TargetSetting `yaml:"deployment_targets"`
+	// Policy is the draft of the signed policy, nil without one.
+	Policy *rollout.Rules `yaml:"policy"`
 }
 
 // Settings returns what a package is made with.
@@ -95,6 +104,11 @@ func (c *Config) check() error {
 	for _, t := range c.DeploymentTargets {
 		if err := release.CheckName("deployment target", t.ID); err != nil {
 			return &Error{Problem: err.Error()}
+		}
+	}
+	if c.Policy != nil {
+		if err := c.Policy.Check(); err != nil {
+			return &Error{Problem: "policy: " + err.Error()}
 		}
 	}
 	return nil

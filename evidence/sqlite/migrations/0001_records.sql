@@ -56,6 +56,7 @@ CREATE INDEX record_status ON record (rollout_status) WHERE rollout_status <> ''
 CREATE INDEX record_approval ON record (approval_state) WHERE approval_state <> '';
 CREATE INDEX record_execution ON record (execution_status) WHERE execution_status <> '';
 CREATE INDEX record_rollout ON record (rollout) WHERE rollout <> '';
+CREATE INDEX record_recorded ON record (recorded);
 CREATE INDEX record_illegal ON record (idx) WHERE illegal <> '';
 
 -- The exact bytes, apart from what is searched.

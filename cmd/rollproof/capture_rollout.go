@@ -1,0 +1,274 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/rollproof/rollproof/evidence"
+	"github.com/rollproof/rollproof/evidence/sqlite"
+	"github.com/rollproof/rollproof/release"
+	"github.com/rollproof/rollproof/release/dist"
+	"github.com/rollproof/rollproof/rollout"
+	"github.com/urfave/cli/v2"
+)
+
+func (p *program) captureRolloutCommand() *cli.Command {
+	return p.verb(&cli.Command{
+		Name:  "capture-rollout",
+		Usage: "say, signed, which package goes to which deployment targets, in which ring, under which change record",
+		Description: "The package is verified first; a dry run, an unsigned or a failing one is refused. Only the policy's first ring is captured into freely: a later one needs --execution, the digest of the promotion that this log executed. " +
+			"The rollout's directory is written below --out; rollproof release verify-rollout checks and records it.",
+		Flags: append(actFlags(),
+			&cli.StringFlag{Name: "change-record", Usage: "the `ID` of the change, such as CHG-123"},
+			&cli.StringFlag{Name: "environment", Usage: "the `ENVIRONMENT` (default: that of the ring)"},
+			&cli.StringFlag{Name: "ring", Usage: "the `RING` (default: the policy's first)"},
+			&cli.StringSliceFlag{Name: "deployment-id", Usage: "a deployment target `ID` of the package; may be repeated (default: all of them)"},
+			&cli.StringFlag{Name: "status", Value: string(rollout.StatusStaged), Usage: "planned or staged"},
+			&cli.StringFlag{Name: "window", Usage: "when it is planned, as `FROM/TO` (RFC 3339)"},
+			&cli.StringFlag{Name: "execution", Usage: "`DIGEST` of the executed promotion that lets the release into a later ring"},
+			&cli.StringFlag{Name: "out", Value: ".rollproof/rollout", Usage: "`DIR` in which the rollout's directory is written"},
+			&cli.BoolFlag{Name: "no-blobs", Usage: "do not keep the package's files in the store; verify-rollout then needs --package"},
+			&cli.StringFlag{Name: "trusted-root", Hidden: true},
+		),
+		Action: p.captureRollout,
+	}, "PKG")
+}
+
+func (p *program) captureRollout(ctx *cli.Context) error {
+	name := ctx.Args().First()
+	a, err := p.signing(ctx)
+	if err != nil {
+		return err
+	}
+	container, closer, err := dist.Open(name)
+	if err != nil {
+		return err
+	}
+	defer closer.Close()
+	pkg, err := a.verifiedPackage(name, container)
+	if err != nil {
+		return err
+	}
+	capture, err := readCapture(ctx)
+	if err != nil {
+		return err
+	}
+	store, err := p.writeStore(ctx)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	if !ctx.Bool("no-blobs") {
+		if err := a.keepPackage(store, container); err != nil {
+			return badAct(err)
+		}
+	}
+	statement, err := a.capture(store, pkg, capture)
+	if err != nil {
+		return badAct(err)
+	}
+	return a.writeRollout(statement, pkg, len(capture.Targets) == 0)
+}
+
+// verifiedPackage verifies a package and reads what rollouts need of it.
+func (a *acting) verifiedPackage(name string, container release.Container) (*rollout.Package, error) {
+	verdict, err := a.verdict(a.ctx, name, container, a.authority)
+	if err != nil {
+		return nil, err
+	}
+	if verdict.Result != release.Pass {
+		if err := a.showVerdict(name, verdict, false); err != nil {
+			return nil, err
+		}
+		return nil, &shownError{exitEvidence}
+	}
+	return a.readPackage(verdict, container)
+}
+
+// readPackage binds a verdict that passed to the files that rollouts speak of.
+func (a *acting) readPackage(verdict *release.Verdict, container release.Container) (*rollout.Package, error) {
+	var files rollout.PackageFiles
+	var err error
+	for path, data := range map[string]*[]byte{release.ManifestFile: &files.Manifest, release.DeploymentFile: &files.Deployment, release.ClosingFile: &files.Closing} {
+		if *data, err = readEntry(container, path); err != nil {
+			return nil, failure{exitEvidence, fmt.Sprintf("%s: %v", path, err), "give a signed package"}
+		}
+	}
+	pkg, err := rollout.ReadPackage(*verdict, files)
+	return pkg, badAct(err)
+}
+
+// readCapture reads what the operator decides.
+func readCapture(ctx *cli.Context) (rollout.Capture, error) {
+	c := rollout.Capture{
+		Targets: ctx.StringSlice("deployment-id"), Environment: ctx.String("environment"), Ring: ctx.String("ring"),
+		ChangeRecord: ctx.String("change-record"), Status: rollout.Status(ctx.String("status")),
+	}
+	if text := ctx.String("execution"); text != "" {
+		act, err := evidence.ParseDigest(text)
+		if err != nil {
+			return c, usagef("the digest that execute-rollout-promotion printed", "--execution: %v", err)
+		}
+		c.Execution = act
+	}
+	if text := ctx.String("window"); text != "" {
+		from, to, _ := strings.Cut(text, "/")
+		start, err := time.Parse(time.RFC3339, from)
+		end, err2 := time.Parse(time.RFC3339, to)
+		if err := errors.Join(err, err2); err != nil {
+			return c, usagef("for example --window 2026-03-02T20:00:00Z/2026-03-02T22:00:00Z", "--window: %v", err)
+		}
+		c.Window = &rollout.Planned{From: start.UTC(), To: end.UTC()}
+	}
+	return c, nil
+}
+
+// keepPackage records the package's closing statements and keeps its files.
+func (a *acting) keepPackage(store *sqlite.Store, container release.Container) error {
+	var records []evidence.Record
+	var blobs []evidence.Blob
+	show, done := a.progress()
+	defer done()
+	entries := container.Entries()
+	for i, e := range entries {
+		show(release.Event{Phase: "keep", Done: i, Total: len(entries)})
+		if release.IsClosing(e.Path) {
+			data, err := readEntry(container, e.Path)
+			if err != nil {
+				return err
+			}
+			examined, err := a.intake().Examine(data)
+			if err != nil {
+				return err
+			}
+			records = append(records, examined)
+			continue
+		}
+		f, err := container.Open(e.Path)
+		if err != nil {
+			return err
+		}
+		blob, err := store.PutBlob(a.ctx.Context, f)
+		if err := errors.Join(err, f.Close()); err != nil {
+			return err
+		}
+		blobs = append(blobs, blob)
+	}
+	_, err := a.intake().Add(a.ctx.Context, store, records, blobs...)
+	return err
+}
+
+// capture makes the statement on the present state of the log, and asks whether it
+// would be legal there.
+func (a *acting) capture(store *sqlite.Store, pkg *rollout.Package, c rollout.Capture) (signedRollout, error) {
+	var s signedRollout
+	state, err := a.ledger.Now(a.ctx.Context, store, pkg.Release.Project)
+	if err != nil {
+		return s, err
+	}
+	rules := state.Policy().Rules
+	if c.Ring == "" {
+		c.Ring = rules.Rings[0].Name
+	}
+	if ring, ok := rules.Ring(c.Ring); ok && c.Environment == "" {
+		c.Environment = ring.Environment
+	}
+	now := a.now()
+	h, err := a.head(store, now)
+	if err != nil {
+		return s, err
+	}
+	if s.statement, err = rollout.NewRollout(h, pkg, state, c); err != nil {
+		return s, err
+	}
+	if s.bundle, s.envelope, err = sign(a, s.statement); err != nil {
+		return s, err
+	}
+	examined, err := a.intake().Examine(s.envelope)
+	if err != nil {
+		return s, err
+	}
+	size, err := store.Len(a.ctx.Context)
+	if err != nil {
+		return s, err
+	}
+	s.defaultPolicy = state.Policy().Default
+	refusal := state.Judge(rollout.Act{
+		Index: size, Digest: examined.Act, Envelope: examined.ID, PredicateType: examined.PredicateType, KeyID: examined.Signer.KeyID, Statement: s.bundle.Payload, Recorded: now,
+	})
+	if refusal != nil && refusal.Already.IsZero() {
+		return s, refusal
+	}
+	return s, nil
+}
+
+// writeRollout writes the directory of a rollout.
+func (a *acting) writeRollout(s signedRollout, pkg *rollout.Package, all bool) error {
+	files, err := rollout.Files(s.bundle)
+	if err != nil {
+		return err
+	}
+	r := s.statement.Predicate
+	dir := filepath.Join(a.ctx.String("out"), r.ID)
+	if written, err := readDirectory(dir); err == nil {
+		if before, err := rollout.ReadFiles(written); err == nil && before.Statement.Predicate.ID == r.ID {
+			return a.showCapture(dir, before.Statement.Predicate, before.Act, false, []string{"the same capture was written before; nothing was changed"})
+		}
+		return failure{exitConflict, dir + " exists and is not this rollout", "look at it, and move it away"}
+	}
+	if filepath.Clean(a.ctx.String("out")) == filepath.Clean(".rollproof/rollout") {
+		if err := dist.MakeIgnored(".rollproof"); err != nil {
+			return err
+		}
+	}
+	if err := writeAll(dir, files); err != nil {
+		return errors.Join(err, os.RemoveAll(dir))
+	}
+	var notes []string
+	if all {
+		notes = append(notes, fmt.Sprintf("no --deployment-id was given: all %d targets of the package", len(pkg.Targets)))
+	}
+	if s.defaultPolicy {
+		notes = append(notes, "no policy is signed: the built-in default counts")
+	}
+	return a.showCapture(dir, r, evidence.DigestOf(s.bundle.Payload), true, notes)
+}
+
+// A captureDocument is a written rollout.
+type captureDocument struct {
+	Schema      string          `json:"schema"`
+	Rollout     string          `json:"rollout"`
+	Act         evidence.Digest `json:"act"`
+	New         bool            `json:"new"`
+	Directory   string          `json:"directory"`
+	Status      rollout.Status  `json:"status"`
+	Ring        string          `json:"ring"`
+	Environment string          `json:"environment"`
+	Targets     []string        `json:"targets"`
+	Notes       []string        `json:"notes"`
+}
+
+func (a *acting) showCapture(dir string, r rollout.Rollout, act evidence.Digest, isNew bool, notes []string) error {
+	doc := captureDocument{evidence.Namespace + "rollout-capture/v1", r.ID, act, isNew, dir, r.Status, r.Ring, r.Environment, []string{}, append([]string{}, notes...)}
+	for _, t := range r.Targets {
+		doc.Targets = append(doc.Targets, t.ID)
+	}
+	if file := a.ctx.String("metadata-json"); file != "" {
+		if err := writeDocument(file, doc); err != nil {
+			return err
+		}
+	}
+	if a.json {
+		return a.printJSON(doc)
+	}
+	fmt.Fprintf(a.stdout, "%s\n%s into ring %s of %s, %s: %s\n", dir, r.Release.Name(false), r.Ring, r.Environment, r.Status, strings.Join(doc.Targets, ", "))
+	for _, n := range notes {
+		fmt.Fprintf(a.stdout, "note: %s\n", n)
+	}
+	_, err := fmt.Fprintf(a.stdout, "next: rollproof release verify-rollout %s\n", dir)
+	return err
+}
