@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,6 +20,7 @@ func (p *program) evidenceShowCommand() *cli.Command {
 		Flags: []cli.Flag{
 			storeFlag(),
 			&cli.BoolFlag{Name: "raw", Usage: "print the envelope's exact bytes"},
+			&cli.BoolFlag{Name: "tree", Usage: "show what the record stands on, and what stands on it"},
 		},
 		Action: p.evidenceShow,
 	}, "ID")
@@ -38,16 +40,29 @@ func (p *program) evidenceShow(ctx *cli.Context) error {
 	if err != nil {
 		return badStore(err)
 	}
+	if ctx.Bool("raw") && ctx.Bool("tree") {
+		return usagef("give one of them", "--raw and --tree are two answers")
+	}
 	if ctx.Bool("raw") {
 		record, err := store.Record(ctx.Context, index)
 		if err != nil {
 			return badStore(err)
 		}
+		if record.Erased != nil {
+			return badStore(evidence.ErrErased)
+		}
 		_, err = p.stdout.Write(record.Envelope)
 		return err
 	}
+	if ctx.Bool("tree") {
+		lineage, err := evidence.Intake{Catalog: known}.Lineage(ctx.Context, store, index)
+		if err != nil {
+			return badStore(err)
+		}
+		return p.showLineage(lineage)
+	}
 	record, differences, err := evidence.Intake{Catalog: known}.Rederive(ctx.Context, store, index)
-	if err != nil {
+	if err != nil && !errors.Is(err, evidence.ErrErased) {
 		return badStore(err)
 	}
 	blobs, err := store.Blobs(ctx.Context, index)
@@ -92,6 +107,51 @@ func (p *program) showRecord(r evidence.Record, blobs []evidence.Blob, differenc
 	}
 	_, err := fmt.Fprint(p.stdout, w)
 	return err
+}
+
+// showLineage prints a record between what it stands on and what stands on it.
+func (p *program) showLineage(l evidence.Lineage) error {
+	if p.json {
+		return p.printJSON(l)
+	}
+	w := &strings.Builder{}
+	fmt.Fprintln(w, lineageWords(l.Record))
+	for _, part := range []struct {
+		title string
+		list  []evidence.Relative
+	}{{"stands on", l.StandsOn}, {"below", l.Below}} {
+		fmt.Fprintf(w, "%s:", part.title)
+		if len(part.list) == 0 {
+			fmt.Fprint(w, " nothing")
+		}
+		fmt.Fprintln(w)
+		writeRelatives(w, part.list, "  ")
+	}
+	if l.Cut {
+		fmt.Fprintf(w, "there are more than %d: narrow it with evidence search --digest\n", evidence.MaxRelatives)
+	}
+	_, err := fmt.Fprint(p.stdout, w)
+	return err
+}
+
+func writeRelatives(w *strings.Builder, list []evidence.Relative, indent string) {
+	for _, r := range list {
+		fmt.Fprintf(w, "%s%s\n", indent, lineageWords(r.Record))
+		writeRelatives(w, r.Behind, indent+"  ")
+	}
+}
+
+func lineageWords(r evidence.RecordLine) string {
+	words := []string{fmt.Sprint(r.Index), string(r.Kind), r.Act.Hex()[:12], r.Signer.Person, r.Recorded}
+	for _, fact := range []string{r.Facts.Version, r.Facts.Ring, r.Facts.TargetRing, r.Facts.RolloutStatus, r.Facts.ApprovalState, r.Facts.ExecutionStatus} {
+		if fact != "" {
+			words = append(words, archive.Printable(fact))
+		}
+	}
+	if r.Illegal != "" {
+		words = append(words, "ILLEGAL: "+archive.Printable(r.Illegal))
+	}
+	return strings.Join(words, "  ")
 }
 
 func sortedNames(d evidence.DigestSet) []string {

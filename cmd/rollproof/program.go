@@ -105,6 +105,7 @@ func (p *program) app() *cli.App {
 				p.captureRolloutCommand(), p.verifyRolloutCommand(), p.updateRolloutCommand(), p.populationCommand(), p.observeCommand(), p.rolloutStatusCommand(), p.holdCommand()),
 			p.policyCommand(),
 			p.configCommand(),
+			p.initCommand(),
 			p.trustCommand(),
 			p.group("evidence", "record, find and check signed statements", p.evidenceAddCommand(), p.evidenceSearchCommand(), p.evidenceShowCommand(), p.evidenceVerifyCommand(), p.verifyBundleCommand(), p.evidenceLogCommand()),
 			p.group("keys", "make and look at keys", p.keysGenerateCommand(), p.keysPublicCommand(), p.keysInspectCommand()),
