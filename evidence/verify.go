@@ -10,7 +10,7 @@ import (
 
 // Rederive derives a stored record from its envelope again and returns it with every
 // difference between the two. What no envelope says (index, dates, person and role)
-// is taken from the stored record. It verifies no signature. The error for a record
+// is taken from the stored record, and so is, without a judge, whether it is illegal. It verifies no signature. The error for a record
 // whose bytes were removed is [ErrErased].
 func (in Intake) Rederive(ctx context.Context, s Reader, index int64) (Record, []Difference, error) {
 	stored, err := s.Record(ctx, index)
@@ -29,7 +29,9 @@ func (in Intake) Rederive(ctx context.Context, s Reader, index int64) (Record, [
 	if stored.Kind == KindUnverified && !isOurs(derived.PredicateType) {
 		derived.Kind = KindUnverified
 	}
-	if in.Judge != nil && derived.Kind != KindUnverified {
+	if in.Judge == nil {
+		derived.Illegal = stored.Illegal // follows from other records, and nobody can say how
+	} else if derived.Kind != KindUnverified {
 		derived.Illegal, err = in.Judge.Judge(ctx, s, derived)
 		if ctx.Err() != nil {
 			return stored, nil, ctx.Err()

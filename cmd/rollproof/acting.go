@@ -195,6 +195,16 @@ func (a *acting) maySign(r evidence.Record) error {
 	return nil
 }
 
+// badInput is the error of a statement that can't be made from what was given, unless
+// it is a refusal.
+func badInput(err error) error {
+	var refusal *rollout.Refusal
+	if err == nil || errors.As(err, &refusal) {
+		return err
+	}
+	return usagef("see --help", "%v", err)
+}
+
 // badAct translates what a state refuses.
 func badAct(err error) error {
 	var refusal *rollout.Refusal

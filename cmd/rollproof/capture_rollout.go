@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/rollproof/rollproof/evidence"
+	"github.com/rollproof/rollproof/evidence/envelope"
 	"github.com/rollproof/rollproof/evidence/sqlite"
 	"github.com/rollproof/rollproof/release"
 	"github.com/rollproof/rollproof/release/dist"
@@ -62,14 +63,14 @@ func (p *program) captureRollout(ctx *cli.Context) error {
 		return err
 	}
 	defer store.Close()
+	statement, err := a.capture(store, pkg, capture)
+	if err != nil {
+		return badAct(err)
+	}
 	if !ctx.Bool("no-blobs") {
 		if err := a.keepPackage(store, container); err != nil {
 			return badAct(err)
 		}
-	}
-	statement, err := a.capture(store, pkg, capture)
-	if err != nil {
-		return badAct(err)
 	}
 	return a.writeRollout(statement, pkg, len(capture.Targets) == 0)
 }
@@ -174,7 +175,11 @@ func (a *acting) capture(store *sqlite.Store, pkg *rollout.Package, c rollout.Ca
 	if c.Ring == "" {
 		c.Ring = rules.Rings[0].Name
 	}
-	if ring, ok := rules.Ring(c.Ring); ok && c.Environment == "" {
+	ring, err := ringOf(rules, c.Ring)
+	if err != nil {
+		return s, err
+	}
+	if c.Environment == "" {
 		c.Environment = ring.Environment
 	}
 	now := a.now()
@@ -183,7 +188,7 @@ func (a *acting) capture(store *sqlite.Store, pkg *rollout.Package, c rollout.Ca
 		return s, err
 	}
 	if s.statement, err = rollout.NewRollout(h, pkg, state, c); err != nil {
-		return s, err
+		return s, badInput(err)
 	}
 	if s.bundle, s.envelope, err = sign(a, s.statement); err != nil {
 		return s, err
@@ -204,6 +209,23 @@ func (a *acting) capture(store *sqlite.Store, pkg *rollout.Package, c rollout.Ca
 		return s, refusal
 	}
 	return s, nil
+}
+
+// ringOf finds a ring of the rules in force, or names the nearest.
+func ringOf(rules rollout.Rules, name string) (rollout.Ring, error) {
+	ring, ok := rules.Ring(name)
+	if ok {
+		return ring, nil
+	}
+	var known []string
+	for _, r := range rules.Rings {
+		known = append(known, r.Name)
+	}
+	hint := "the policy has " + strings.Join(known, ", ")
+	if near := envelope.Nearest(name, known); near != "" {
+		hint = "the nearest known is " + near
+	}
+	return ring, failure{exitRule, fmt.Sprintf("ring %q is not in the policy", name), hint}
 }
 
 // writeRollout writes the directory of a rollout.

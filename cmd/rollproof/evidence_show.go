@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/rollproof/rollproof/evidence"
 	"github.com/rollproof/rollproof/release/archive"
+	"github.com/rollproof/rollproof/rollout"
 	"github.com/urfave/cli/v2"
 )
 
@@ -17,17 +19,16 @@ func (p *program) evidenceShowCommand() *cli.Command {
 		Usage: "show a record: what its envelope says, never what a column says",
 		Description: "ID is the digest of a record or of an act, or at least 8 hex digits of it. " +
 			"Where the store says something else than the envelope, each difference is listed and the exit code is 3. No signature is verified: see evidence verify.",
-		Flags: []cli.Flag{
-			storeFlag(),
+		Flags: append(rootFlags(), storeFlag(),
 			&cli.BoolFlag{Name: "raw", Usage: "print the envelope's exact bytes"},
 			&cli.BoolFlag{Name: "tree", Usage: "show what the record stands on, and what stands on it"},
-		},
+		),
 		Action: p.evidenceShow,
 	}, "ID")
 }
 
 func (p *program) evidenceShow(ctx *cli.Context) error {
-	known, err := catalog()
+	intake, err := p.deriving(ctx)
 	if err != nil {
 		return err
 	}
@@ -55,13 +56,13 @@ func (p *program) evidenceShow(ctx *cli.Context) error {
 		return err
 	}
 	if ctx.Bool("tree") {
-		lineage, err := evidence.Intake{Catalog: known}.Lineage(ctx.Context, store, index)
+		lineage, err := intake.Lineage(ctx.Context, store, index)
 		if err != nil {
 			return badStore(err)
 		}
 		return p.showLineage(lineage)
 	}
-	record, differences, err := evidence.Intake{Catalog: known}.Rederive(ctx.Context, store, index)
+	record, differences, err := intake.Rederive(ctx.Context, store, index)
 	if err != nil && !errors.Is(err, evidence.ErrErased) {
 		return badStore(err)
 	}
@@ -76,6 +77,21 @@ func (p *program) evidenceShow(ctx *cli.Context) error {
 		return &shownError{exitEvidence}
 	}
 	return nil
+}
+
+// deriving is an intake that derives records again, and judges acts where a trust root
+// is known.
+func (p *program) deriving(ctx *cli.Context) (evidence.Intake, error) {
+	known, err := catalog()
+	if err != nil {
+		return evidence.Intake{}, err
+	}
+	intake := evidence.Intake{Catalog: known}
+	chain, _, err := p.storeRoot(ctx, ctx.String("sqlite"))
+	if err == nil && chain != nil {
+		intake.Judge = &rollout.Ledger{Trust: chain, Location: time.LoadLocation}
+	}
+	return intake, err
 }
 
 func (p *program) showRecord(r evidence.Record, blobs []evidence.Blob, differences []evidence.Difference) error {

@@ -44,7 +44,7 @@ func (p *program) hold(ctx *cli.Context) error {
 			for _, o := range s.Holds() {
 				if o.Target == name && ctx.Bool("target") || o.Ring == name && !ctx.Bool("target") {
 					st, err := s.Lift(h, o, ctx.String("reason"))
-					return st, nil, err
+					return st, nil, badInput(err)
 				}
 			}
 			return evidence.Statement[rollout.Lift]{}, nil, failure{exitRule, fmt.Sprintf("%s is not held", archive.Printable(name)), "rollproof release rings shows what is held"}
@@ -57,14 +57,14 @@ func (p *program) hold(ctx *cli.Context) error {
 	done, err := record(a, store, project, func(s *rollout.State, h rollout.Head, _ time.Time) (evidence.Statement[rollout.Hold], []evidence.Blob, error) {
 		if ctx.Bool("target") {
 			st, err := s.HoldTarget(h, name, ctx.String("reason"))
-			return st, nil, err
+			return st, nil, badInput(err)
 		}
-		ring, ok := s.Policy().Rules.Ring(name)
-		if !ok {
-			return evidence.Statement[rollout.Hold]{}, nil, usagef("rollproof policy show lists them; a deployment target needs --target", "ring %s is not in the policy", name)
+		ring, err := ringOf(s.Policy().Rules, name)
+		if err != nil {
+			return evidence.Statement[rollout.Hold]{}, nil, err
 		}
 		st, err := s.HoldRing(h, ring, ctx.String("reason"))
-		return st, nil, err
+		return st, nil, badInput(err)
 	})
 	if err != nil {
 		return err

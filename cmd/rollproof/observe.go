@@ -78,13 +78,13 @@ func (p *program) population(ctx *cli.Context) error {
 	defer store.Close()
 	count := 0
 	done, err := record(a, store, project, func(s *rollout.State, h rollout.Head, _ time.Time) (evidence.Statement[rollout.Population], []evidence.Blob, error) {
-		ring, ok := s.Policy().Rules.Ring(ctx.String("ring"))
-		if !ok {
-			return evidence.Statement[rollout.Population]{}, nil, usagef("rollproof policy show lists them", "ring %s is not in the policy", ctx.String("ring"))
+		ring, err := ringOf(s.Policy().Rules, ctx.String("ring"))
+		if err != nil {
+			return evidence.Statement[rollout.Population]{}, nil, err
 		}
 		st, lists, err := s.NewPopulation(h, ring, ids)
 		if err != nil {
-			return st, nil, err
+			return st, nil, badInput(err)
 		}
 		for _, t := range st.Predicate.Targets {
 			count += t.Count
@@ -237,7 +237,7 @@ func (p *program) observe(ctx *cli.Context) error {
 		in.At = now
 		st, endpoints, err := s.NewObservation(h, progress, in)
 		if err != nil {
-			return none, nil, err
+			return none, nil, badInput(err)
 		}
 		observed = st.Predicate.Targets
 		blobs, err := putAll(a, store, map[string][]byte{"endpoints.jsonl": endpoints})

@@ -100,7 +100,7 @@ func (p *program) policySign(ctx *cli.Context) error {
 	defer store.Close()
 	done, err := record(a, store, project, func(s *rollout.State, h rollout.Head, _ time.Time) (evidence.Statement[rollout.Policy], []evidence.Blob, error) {
 		st, err := rollout.NewPolicy(h, project, s.Policy().Previous(), *rules)
-		return st, nil, err
+		return st, nil, badInput(err)
 	})
 	if err != nil {
 		return err

@@ -45,7 +45,7 @@ func (p *program) updateRollout(ctx *cli.Context) error {
 			return evidence.Statement[rollout.StatusChange]{}, nil, err
 		}
 		st, err := rollout.NewStatusChange(h, progress, rollout.Status(ctx.String("status")), ctx.String("reason"))
-		return st, nil, err
+		return st, nil, badInput(err)
 	})
 	if err != nil {
 		return err
