@@ -12,6 +12,7 @@ import (
 	"github.com/rollproof/rollproof/evidence/envelope"
 	"github.com/rollproof/rollproof/evidence/sqlite"
 	"github.com/rollproof/rollproof/release"
+	"github.com/rollproof/rollproof/release/archive"
 	"github.com/rollproof/rollproof/release/dist"
 	"github.com/rollproof/rollproof/rollout"
 	"github.com/urfave/cli/v2"
@@ -128,10 +129,15 @@ func readCapture(ctx *cli.Context) (rollout.Capture, error) {
 	return c, nil
 }
 
-// keepPackage records the package's closing statements and keeps its files.
+// keepPackage records a verified package's closing statements and keeps its files.
+// What the store has already is not copied again.
 func (a *acting) keepPackage(store *sqlite.Store, container release.Container) error {
 	var records []evidence.Record
 	var blobs []evidence.Blob
+	digests, err := closedDigests(container)
+	if err != nil {
+		return err
+	}
 	show, done := a.progress()
 	defer done()
 	entries := container.Entries()
@@ -149,18 +155,46 @@ func (a *acting) keepPackage(store *sqlite.Store, container release.Container) e
 			records = append(records, examined)
 			continue
 		}
-		f, err := container.Open(e.Path)
+		blob, err := a.keepFile(store, container, e, digests[e.Path])
 		if err != nil {
-			return err
-		}
-		blob, err := store.PutBlob(a.ctx.Context, f)
-		if err := errors.Join(err, f.Close()); err != nil {
 			return err
 		}
 		blobs = append(blobs, blob)
 	}
-	_, err := a.intake().Add(a.ctx.Context, store, records, blobs...)
+	_, err = a.intake().Add(a.ctx.Context, store, records, blobs...)
 	return err
+}
+
+// closedDigests are the digests that the closing statement names, by path.
+func closedDigests(container release.Container) (map[string]evidence.Digest, error) {
+	payload, err := release.ClosingStatement(container)
+	if err != nil {
+		return nil, err
+	}
+	s, err := evidence.DecodeStatement[release.Closing](payload, evidence.ReleaseEvidence)
+	if err != nil {
+		return nil, err
+	}
+	digests := map[string]evidence.Digest{}
+	for _, subject := range s.Subject {
+		if digests[subject.Name], err = evidence.ParseDigest(subject.Digest["sha256"]); err != nil {
+			return nil, err
+		}
+	}
+	return digests, nil
+}
+
+// keepFile copies a file into the store, unless it is there.
+func (a *acting) keepFile(store *sqlite.Store, container release.Container, e archive.Entry, d evidence.Digest) (evidence.Blob, error) {
+	if there, err := store.OpenBlob(a.ctx.Context, d); err == nil {
+		return evidence.Blob{Digest: d, Size: e.Size}, there.Close()
+	}
+	f, err := container.Open(e.Path)
+	if err != nil {
+		return evidence.Blob{}, err
+	}
+	blob, err := store.PutBlob(a.ctx.Context, f)
+	return blob, errors.Join(err, f.Close())
 }
 
 // capture makes the statement on the present state of the log, and asks whether it
