@@ -26,6 +26,11 @@ func TestPackagesThatAreNoneAreNotCaptured(t *testing.T) {
 		{"no checks", func(v *release.Verdict, _ *PackageFiles) { v.Checks = nil }, "no check passed"},
 		{"verdict fails", func(v *release.Verdict, _ *PackageFiles) { v.Result = "" }, `the verdict is ""`},
 		{"another manifest", func(_ *release.Verdict, f *PackageFiles) { _, o := packageFiles(t, "v2.0.0"); f.Manifest = o.Manifest }, "the verdict is about"},
+		{"rebuilt after the verdict", func(v *release.Verdict, f *PackageFiles) {
+			m := must[*release.Manifest](t)(release.DecodeManifest(f.Manifest))
+			m.Toolchain = "go1.26.7"
+			f.Manifest = must[[]byte](t)(envelope.Encode(m))
+		}, "the verdict is about"},
 		{"replaced targets", func(_ *release.Verdict, f *PackageFiles) {
 			_, o := packageFiles(t, "v2.0.0")
 			f.Deployment = o.Deployment

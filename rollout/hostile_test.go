@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rollproof/rollproof/evidence"
 	"github.com/rollproof/rollproof/evidence/envelope"
@@ -107,6 +108,32 @@ func TestHostileNames(t *testing.T) {
 		if _, err := w.s.HoldTarget(w.head("policy"), "mac-laptop", text); err == nil {
 			t.Errorf("reason %q", text)
 		}
+	}
+}
+
+// What a head or a rollout must be is checked without a schema too, so that whoever
+// makes one hears it in words.
+func TestHeadsAndBeginnings(t *testing.T) {
+	w := newWorld(t)
+	w.populate("pilot")
+	for words, change := range map[string]func(*Head){
+		"names no key":                       func(h *Head) { h.Actor.KeyID = "" },
+		`names "Ada" as its signer`:          func(h *Head) { h.Actor.Person = "Ada" },
+		"names trust version 0":              func(h *Head) { h.Trust.Version = 0 },
+		`with digest ""`:                     func(h *Head) { h.Trust.Digest = "" },
+		`a checkpoint of origin "" and size`: func(h *Head) { h.Seen = &evidence.Checkpoint{} },
+		"claimed 0001-01-01T00:00:00Z":       func(h *Head) { h.Claimed = time.Time{} },
+	} {
+		h := w.head("operator")
+		change(&h)
+		if _, err := NewRollout(h, packageOf(t, "v1.0.0"), w.s, pilot()); err == nil || !strings.Contains(err.Error(), words) {
+			t.Errorf("%s: %v", words, err)
+		}
+	}
+	c := pilot()
+	c.Status = StatusSucceeded
+	if _, err := NewRollout(w.head("operator"), packageOf(t, "v1.0.0"), w.s, c); err == nil || !strings.Contains(err.Error(), `begins planned or staged, not "succeeded"`) {
+		t.Error(err)
 	}
 }
 

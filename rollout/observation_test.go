@@ -25,53 +25,56 @@ func (w *world) observing(name, id string, endpoints []Endpoint) evidence.Statem
 	return st
 }
 
+// badObservations are attacks, each well signed.
+var badObservations = []struct {
+	name   string
+	key    string
+	change func(*world, *evidence.Statement[Observation])
+	code   Code
+	words  string
+}{
+	{"operator as observer", "observer-ada", nil, CodeRule, "ada is operator of rollout"},
+	{"without the role", "approver", nil, CodeEvidence, "is an approver, not an observer"},
+	{"another population", "observer", func(w *world, s *evidence.Statement[Observation]) {
+		later, _ := w.populate("pilot")
+		s.Predicate.Population = later.Act
+		s.Subject = s.Predicate.subjects()
+	}, CodeEvidence, "counts against population"},
+	{"smaller population", "observer", func(_ *world, s *evidence.Statement[Observation]) {
+		s.Predicate.Targets[0].Population, s.Predicate.Targets[0].Matches = 3, 3
+	}, CodeEvidence, "counts against 3 endpoints, population"},
+	{"target left out", "observer", func(_ *world, s *evidence.Statement[Observation]) {
+		s.Predicate.Targets = s.Predicate.Targets[:1]
+	}, CodeEvidence, "does not say of rollout"},
+	{"another binary", "observer", func(_ *world, s *evidence.Statement[Observation]) {
+		s.Predicate.Targets[0].SHA256 = strings.Repeat("a", 64)
+	}, CodeEvidence, "does not say of rollout"},
+	{"another rollout", "observer", func(_ *world, s *evidence.Statement[Observation]) {
+		s.Predicate.Rollout = "CHG-9-v1.0.0-pilot-00000000"
+	}, CodeEvidence, "is not recorded in this log"},
+	{"another capture", "observer", func(_ *world, s *evidence.Statement[Observation]) {
+		s.Predicate.Capture[0]++
+		s.Subject = s.Predicate.subjects()
+	}, CodeEvidence, "as the capture of rollout"},
+	{"hosts that do not add up", "observer", func(_ *world, s *evidence.Statement[Observation]) {
+		s.Predicate.Targets[0].Matches = 3
+	}, CodeEvidence, "they add up to 3 of a population of 4"},
+	{"counted from before", "observer", func(_ *world, s *evidence.Statement[Observation]) {
+		s.Predicate.Since = s.Predicate.Since.AddDate(0, -1, 0)
+	}, CodeEvidence, "the inventory is older than rollout"},
+	{"from the future", "observer", func(_ *world, s *evidence.Statement[Observation]) {
+		s.Predicate.ObservedAt = s.Predicate.ObservedAt.Add(time.Hour)
+	}, CodeEvidence, "and recorded before"},
+	{"own staleness", "observer", func(_ *world, s *evidence.Statement[Observation]) {
+		s.Predicate.Staleness = "300d"
+	}, CodeRule, "a staleness of 300d, ring pilot has 24h"},
+	{"subjects of another", "observer", func(_ *world, s *evidence.Statement[Observation]) {
+		s.Subject = s.Subject[:2]
+	}, CodeEvidence, "the predicate demands"},
+}
+
 func TestObservationsThatDoNotCount(t *testing.T) {
-	for _, c := range []struct {
-		name   string
-		key    string
-		change func(*world, *evidence.Statement[Observation])
-		code   Code
-		words  string
-	}{
-		{"operator as observer", "observer-ada", nil, CodeRule, "ada is operator of rollout"},
-		{"without the role", "approver", nil, CodeEvidence, "is an approver, not an observer"},
-		{"another population", "observer", func(w *world, s *evidence.Statement[Observation]) {
-			later, _ := w.populate("pilot")
-			s.Predicate.Population = later.Act
-			s.Subject = s.Predicate.subjects()
-		}, CodeEvidence, "counts against population"},
-		{"smaller population", "observer", func(_ *world, s *evidence.Statement[Observation]) {
-			s.Predicate.Targets[0].Population, s.Predicate.Targets[0].Matches = 3, 3
-		}, CodeEvidence, "counts against 3 endpoints, population"},
-		{"target left out", "observer", func(_ *world, s *evidence.Statement[Observation]) {
-			s.Predicate.Targets = s.Predicate.Targets[:1]
-		}, CodeEvidence, "does not say of rollout"},
-		{"another binary", "observer", func(_ *world, s *evidence.Statement[Observation]) {
-			s.Predicate.Targets[0].SHA256 = strings.Repeat("a", 64)
-		}, CodeEvidence, "does not say of rollout"},
-		{"another rollout", "observer", func(_ *world, s *evidence.Statement[Observation]) {
-			s.Predicate.Rollout = "CHG-9-v1.0.0-pilot-00000000"
-		}, CodeEvidence, "is not recorded in this log"},
-		{"another capture", "observer", func(_ *world, s *evidence.Statement[Observation]) {
-			s.Predicate.Capture[0]++
-			s.Subject = s.Predicate.subjects()
-		}, CodeEvidence, "as the capture of rollout"},
-		{"hosts that do not add up", "observer", func(_ *world, s *evidence.Statement[Observation]) {
-			s.Predicate.Targets[0].Matches = 3
-		}, CodeEvidence, "they add up to 3 of a population of 4"},
-		{"counted from before", "observer", func(_ *world, s *evidence.Statement[Observation]) {
-			s.Predicate.Since = s.Predicate.Since.AddDate(0, -1, 0)
-		}, CodeEvidence, "the inventory is older than rollout"},
-		{"from the future", "observer", func(_ *world, s *evidence.Statement[Observation]) {
-			s.Predicate.ObservedAt = s.Predicate.ObservedAt.Add(time.Hour)
-		}, CodeEvidence, "and recorded before"},
-		{"own staleness", "observer", func(_ *world, s *evidence.Statement[Observation]) {
-			s.Predicate.Staleness = "300d"
-		}, CodeRule, "a staleness of 300d, ring pilot has 24h"},
-		{"subjects of another", "observer", func(_ *world, s *evidence.Statement[Observation]) {
-			s.Subject = s.Subject[:2]
-		}, CodeEvidence, "the predicate demands"},
-	} {
+	for _, c := range badObservations {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t)
 			id := w.captured()
@@ -126,19 +129,20 @@ func TestObserverDoesNotSaySucceeded(t *testing.T) {
 
 func TestReconcile(t *testing.T) {
 	good, bad, worse := strings.Repeat("a", 64), strings.Repeat("b", 64), strings.Repeat("c", 64)
-	at := Sight{day.Add(time.Hour), day, 30 * time.Minute}
+	at := Sight{day.Add(time.Hour), day.Add(50 * time.Minute), 30 * time.Minute}
 	now := at.Now
 	for _, c := range []struct {
 		name string
 		e    []Endpoint
 		want Observed
 	}{
-		{"match", []Endpoint{{"h1", "t", good, now}, {"h2", "t", good, now.Add(-30 * time.Minute)}}, Observed{Matches: 2}},
+		{"match", []Endpoint{{"h1", "t", good, now}, {"h2", "t", good, now.Add(-10 * time.Minute)}}, Observed{Matches: 2}},
 		{"nothing", nil, Observed{Missing: 2}},
 		{"without the binary", []Endpoint{{"h1", "t", "", now}}, Observed{Missing: 2}},
 		{"another target's", []Endpoint{{"h1", "u", good, now}}, Observed{Missing: 2}},
 		{"too old", []Endpoint{{"h1", "t", good, now.Add(-30*time.Minute - time.Second)}}, Observed{Missing: 1, Stale: 1}},
-		{"before the capture", []Endpoint{{"h1", "t", good, day.Add(-time.Second)}}, Observed{Missing: 1, Stale: 1}},
+		{"before the capture", []Endpoint{{"h1", "t", good, day.Add(50*time.Minute - time.Second)}}, Observed{Missing: 1, Stale: 1}},
+		{"right after the capture", []Endpoint{{"h1", "t", good, day.Add(50 * time.Minute)}}, Observed{Missing: 1, Matches: 1}},
 		{"from the future", []Endpoint{{"h1", "t", good, now.Add(time.Hour)}}, Observed{Missing: 1, Stale: 1}},
 		{"differs", []Endpoint{{"h1", "t", worse, now}, {"h2", "t", bad, now}}, Observed{Differs: []Differ{{bad, 1}, {worse, 1}}}},
 		{"outside", []Endpoint{{"h3", "t", good, now}, {"h3", "t", bad, now}}, Observed{Missing: 2, Unknown: 1}},
@@ -152,6 +156,16 @@ func TestReconcile(t *testing.T) {
 				t.Errorf("%s: %s, %v", c.name, got.words(), got.Differs)
 			}
 			slices.Reverse(c.e) // the order of an inventory means nothing
+		}
+	}
+}
+
+func TestStalenessIsALimit(t *testing.T) {
+	good, at := strings.Repeat("a", 64), Sight{day, day.AddDate(0, 0, -9), 30 * time.Minute}
+	for ago, matches := range map[time.Duration]int{30 * time.Minute: 1, 30*time.Minute + time.Second: 0} {
+		o := Reconcile(map[string]string{"t": good}, map[string][]string{"t": {"h"}}, []Endpoint{{"h", "t", good, day.Add(-ago)}}, at)[0]
+		if o.Matches != matches || o.Stale != 1-matches {
+			t.Errorf("seen %s ago: %s", ago, o.words())
 		}
 	}
 }

@@ -30,90 +30,92 @@ func reasonIDs(r Readiness) string {
 	return strings.Join(ids, " ")
 }
 
-// Each thing that keeps a rollout from being ready, alone.
+// situations are what keeps a rollout from being ready, each alone.
+var situations = []struct {
+	name   string
+	change func(w *world, id string, in *Integrity)
+	grade  Grade
+	ids    string
+	words  string
+}{
+	{"ready", nil, Ready, "", ""},
+	{"nothing was checked", func(_ *world, _ string, in *Integrity) { *in = Integrity{} }, Incomplete, "integrity-package integrity-directory", "was not verified"},
+	{"package replaced after capture", func(_ *world, _ string, in *Integrity) {
+		in.Package, in.Failures = release.Fail, []string{"rollout-package\u202e"}
+	}, Blocked, "integrity-package", `did not verify: rollout-package\u{202e}`},
+	{"directory edited", func(_ *world, _ string, in *Integrity) { in.Directory = release.Fail }, Blocked, "integrity-directory", "the rollout's directory did not verify"},
+	{"revoked key", func(_ *world, _ string, in *Integrity) {
+		in.Revoked = []RevokedKey{{keyid("operator"), evidence.Digest{}, "compromised"}}
+	}, Blocked, "revoked-key", "counts no longer: compromised"},
+	{"held ring", func(w *world, _ string, _ *Integrity) {
+		w.do(act(w, "policy", must[evidence.Statement[Hold]](w.t)(w.s.HoldRing(w.head("policy"), w.ring("pilot"), "incident"))))
+	}, Blocked, "hold", "is held by grace since"},
+	{"held target", func(w *world, _ string, _ *Integrity) {
+		w.do(act(w, "policy", must[evidence.Statement[Hold]](w.t)(w.s.HoldTarget(w.head("policy"), "mac-laptop", "recall"))))
+	}, Blocked, "hold", "target mac-laptop is held by grace"},
+	{"held elsewhere", func(w *world, _ string, _ *Integrity) {
+		w.do(act(w, "policy", must[evidence.Statement[Hold]](w.t)(w.s.HoldRing(w.head("policy"), w.ring("staging"), "x"))))
+	}, Ready, "", ""},
+	{"host lost", func(w *world, id string, _ *Integrity) { w.do(w.observation("observer", id, w.inventory(id)[1:])) }, Incomplete, "coverage", "target linux-runner has 3 of 4"},
+	{"cover again after a break", func(w *world, id string, _ *Integrity) {
+		w.do(w.observation("observer", id, w.inventory(id)[1:]))
+		w.do(w.observation("observer", id, w.inventory(id)))
+	}, Incomplete, "soak", "ring pilot soaks 24h"},
+	{"host outside", func(w *world, id string, _ *Integrity) {
+		list := append(w.inventory(id), Endpoint{"host-9", "linux-runner", strings.Repeat("b", 64), w.now})
+		w.do(w.observation("observer", id, list))
+	}, Review, "different", "1 outside of the population"},
+	{"old word", func(w *world, _ string, _ *Integrity) { w.after(25 * time.Hour) }, Incomplete, "staleness", "lets it be 24h old"},
+	{"same release failed later", func(w *world, _ string, _ *Integrity) {
+		c := pilot()
+		c.ChangeRecord = "CHG-2"
+		r := w.newRollout("operator", "v1.0.0", c)
+		w.do(act(w, "operator", r))
+		w.do(w.status("operator", r.Predicate.ID, StatusFailed))
+	}, Blocked, "failed-later", "that rollout is failed"},
+	{"another release failed later", func(w *world, _ string, _ *Integrity) {
+		c := pilot()
+		c.ChangeRecord = "CHG-2"
+		r := w.newRollout("operator", "v1.1.0", c)
+		w.do(act(w, "operator", r))
+		w.do(w.status("operator", r.Predicate.ID, StatusFailed))
+	}, Ready, "", ""},
+	{"superseded", func(w *world, _ string, _ *Integrity) {
+		c := pilot()
+		c.ChangeRecord, c.Targets = "CHG-2", []string{"linux-runner"}
+		r := w.newRollout("operator", "v1.1.0", c)
+		w.do(act(w, "operator", r))
+		w.do(w.observation("observer", r.Predicate.ID, w.inventory(r.Predicate.ID)))
+		w.do(w.status("operator", r.Predicate.ID, StatusSucceeded))
+	}, Review, "superseded", "target linux-runner holds v1.1.0"},
+	{"clock set back", func(w *world, _ string, _ *Integrity) { w.after(-2 * time.Second) }, Blocked, "clock", "the clock says"},
+	{"ring gone from the policy", func(w *world, _ string, _ *Integrity) {
+		rules := DefaultRules()
+		rules.Rings = rules.Rings[1:]
+		w.signPolicy(rules)
+	}, Blocked, "ring", `ring "pilot" is not known`},
+	{"rebuild wanted", func(w *world, _ string, in *Integrity) {
+		rules := DefaultRules()
+		rules.Rings[0].Rebuilds = 1
+		w.signPolicy(rules)
+		in.Releasers, in.Rebuilds = []string{"ada"}, []Rebuild{{"ada", evidence.Digest{}}}
+	}, Incomplete, "rebuilds", "0 persons beside the releaser have rebuilt the release, ring pilot asks for 1"},
+	{"rebuilt twice by one", func(w *world, _ string, in *Integrity) {
+		rules := DefaultRules()
+		rules.Rings[0].Rebuilds = 2
+		w.signPolicy(rules)
+		in.Releasers, in.Rebuilds = []string{"ada"}, []Rebuild{{"grace", evidence.Digest{}}, {"grace", evidence.Digest{}}}
+	}, Incomplete, "rebuilds", "1 persons"},
+	{"rebuilt", func(w *world, _ string, in *Integrity) {
+		rules := DefaultRules()
+		rules.Rings[0].Rebuilds = 1
+		w.signPolicy(rules)
+		in.Releasers, in.Rebuilds = []string{"ada"}, []Rebuild{{"grace", evidence.Digest{}}}
+	}, Ready, "", ""},
+}
+
 func TestReadinessListsEveryReason(t *testing.T) {
-	for _, c := range []struct {
-		name   string
-		change func(w *world, id string, in *Integrity)
-		grade  Grade
-		ids    string
-		words  string
-	}{
-		{"ready", nil, Ready, "", ""},
-		{"nothing was checked", func(_ *world, _ string, in *Integrity) { *in = Integrity{} }, Incomplete, "integrity-package integrity-directory", "was not verified"},
-		{"package replaced after capture", func(_ *world, _ string, in *Integrity) {
-			in.Package, in.Failures = release.Fail, []string{"rollout-package\u202e"}
-		}, Blocked, "integrity-package", `did not verify: rollout-package\u{202e}`},
-		{"directory edited", func(_ *world, _ string, in *Integrity) { in.Directory = release.Fail }, Blocked, "integrity-directory", "the rollout's directory did not verify"},
-		{"revoked key", func(_ *world, _ string, in *Integrity) {
-			in.Revoked = []RevokedKey{{keyid("operator"), evidence.Digest{}, "compromised"}}
-		}, Blocked, "revoked-key", "counts no longer: compromised"},
-		{"held ring", func(w *world, _ string, _ *Integrity) {
-			w.do(act(w, "policy", must[evidence.Statement[Hold]](w.t)(w.s.HoldRing(w.head("policy"), w.ring("pilot"), "incident"))))
-		}, Blocked, "hold", "is held by grace since"},
-		{"held target", func(w *world, _ string, _ *Integrity) {
-			w.do(act(w, "policy", must[evidence.Statement[Hold]](w.t)(w.s.HoldTarget(w.head("policy"), "mac-laptop", "recall"))))
-		}, Blocked, "hold", "target mac-laptop is held by grace"},
-		{"held elsewhere", func(w *world, _ string, _ *Integrity) {
-			w.do(act(w, "policy", must[evidence.Statement[Hold]](w.t)(w.s.HoldRing(w.head("policy"), w.ring("staging"), "x"))))
-		}, Ready, "", ""},
-		{"host lost", func(w *world, id string, _ *Integrity) { w.do(w.observation("observer", id, w.inventory(id)[1:])) }, Incomplete, "coverage", "target linux-runner has 3 of 4"},
-		{"cover again after a break", func(w *world, id string, _ *Integrity) {
-			w.do(w.observation("observer", id, w.inventory(id)[1:]))
-			w.do(w.observation("observer", id, w.inventory(id)))
-		}, Incomplete, "soak", "ring pilot soaks 24h"},
-		{"host outside", func(w *world, id string, _ *Integrity) {
-			list := append(w.inventory(id), Endpoint{"host-9", "linux-runner", strings.Repeat("b", 64), w.now})
-			w.do(w.observation("observer", id, list))
-		}, Review, "different", "1 outside of the population"},
-		{"old word", func(w *world, _ string, _ *Integrity) { w.after(25 * time.Hour) }, Incomplete, "staleness", "lets it be 24h old"},
-		{"same release failed later", func(w *world, _ string, _ *Integrity) {
-			c := pilot()
-			c.ChangeRecord = "CHG-2"
-			r := w.newRollout("operator", "v1.0.0", c)
-			w.do(act(w, "operator", r))
-			w.do(w.status("operator", r.Predicate.ID, StatusFailed))
-		}, Blocked, "failed-later", "that rollout is failed"},
-		{"another release failed later", func(w *world, _ string, _ *Integrity) {
-			c := pilot()
-			c.ChangeRecord = "CHG-2"
-			r := w.newRollout("operator", "v1.1.0", c)
-			w.do(act(w, "operator", r))
-			w.do(w.status("operator", r.Predicate.ID, StatusFailed))
-		}, Ready, "", ""},
-		{"superseded", func(w *world, _ string, _ *Integrity) {
-			c := pilot()
-			c.ChangeRecord, c.Targets = "CHG-2", []string{"linux-runner"}
-			r := w.newRollout("operator", "v1.1.0", c)
-			w.do(act(w, "operator", r))
-			w.do(w.observation("observer", r.Predicate.ID, w.inventory(r.Predicate.ID)))
-			w.do(w.status("operator", r.Predicate.ID, StatusSucceeded))
-		}, Review, "superseded", "target linux-runner holds v1.1.0"},
-		{"clock set back", func(w *world, _ string, _ *Integrity) { w.after(-2 * time.Second) }, Blocked, "clock", "the clock says"},
-		{"ring gone from the policy", func(w *world, _ string, _ *Integrity) {
-			rules := DefaultRules()
-			rules.Rings = rules.Rings[1:]
-			w.signPolicy(rules)
-		}, Blocked, "ring", `ring "pilot" is not known`},
-		{"rebuild wanted", func(w *world, _ string, in *Integrity) {
-			rules := DefaultRules()
-			rules.Rings[0].Rebuilds = 1
-			w.signPolicy(rules)
-			in.Releasers, in.Rebuilds = []string{"ada"}, []Rebuild{{"ada", evidence.Digest{}}}
-		}, Incomplete, "rebuilds", "0 persons beside the releaser have rebuilt the release, ring pilot asks for 1"},
-		{"rebuilt twice by one", func(w *world, _ string, in *Integrity) {
-			rules := DefaultRules()
-			rules.Rings[0].Rebuilds = 2
-			w.signPolicy(rules)
-			in.Releasers, in.Rebuilds = []string{"ada"}, []Rebuild{{"grace", evidence.Digest{}}, {"grace", evidence.Digest{}}}
-		}, Incomplete, "rebuilds", "1 persons"},
-		{"rebuilt", func(w *world, _ string, in *Integrity) {
-			rules := DefaultRules()
-			rules.Rings[0].Rebuilds = 1
-			w.signPolicy(rules)
-			in.Releasers, in.Rebuilds = []string{"ada"}, []Rebuild{{"grace", evidence.Digest{}}}
-		}, Ready, "", ""},
-	} {
+	for _, c := range situations {
 		t.Run(c.name, func(t *testing.T) {
 			w, id := soaked(t)
 			in := verified

@@ -155,7 +155,13 @@ func TestRecordsMovedBetweenStores(t *testing.T) {
 			t.Errorf("seed %d: another state", seed)
 		}
 	}
-	// An act before the one that it names is illegal, and stays so.
+}
+
+// An act before the one that it names is illegal, and stays so.
+func TestActBeforeItsLink(t *testing.T) {
+	w := newWorld(t)
+	id := w.succeeded()
+	population, rest := w.acts[0], w.acts[1:]
 	status := rest[2]
 	early := []Act{population, status, rest[0], rest[1]}
 	for i := range early {
@@ -166,7 +172,10 @@ func TestRecordsMovedBetweenStores(t *testing.T) {
 	if p, _ := s.Progress(id); p.Status != StatusStaged {
 		t.Errorf("it is %s", p.Status)
 	}
-	// Two captures of one version: the first by index has it.
+}
+
+// Of two captures of one version the first by index has it.
+func TestUnlinkedActsAreOrderedByIndex(t *testing.T) {
 	both := newWorld(t)
 	both.populate("pilot")
 	x := both.captureAs("operator", both.head("operator"))

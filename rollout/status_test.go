@@ -121,8 +121,10 @@ func TestHandMadeSucceeded(t *testing.T) {
 		t.Errorf("illegal: %+v", illegal)
 	}
 	w.do(w.observation("observer", id, w.inventory(id)))
-	if r := w.s.Apply(w.acts[len(w.acts)-2]); r == nil {
-		t.Error("an illegal act became legal by a later one")
+	again := w.acts[len(w.acts)-2]
+	again.Index = int64(len(w.acts))
+	if r := w.s.Apply(again); r == nil || len(w.s.Illegal()) != 1 {
+		t.Errorf("an illegal act became legal by a later one, or is listed twice: %v", r)
 	}
 	if got := w.progress(id).Status; got != StatusStaged {
 		t.Errorf("it is %s", got)
