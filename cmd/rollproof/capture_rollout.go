@@ -142,7 +142,7 @@ func (a *acting) keepPackage(store *sqlite.Store, container release.Container) e
 	defer done()
 	entries := container.Entries()
 	for i, e := range entries {
-		show(release.Event{Phase: "keep", Done: i, Total: len(entries)})
+		show(release.Event{Phase: "keep", Done: i + 1, Total: len(entries)})
 		if release.IsClosing(e.Path) {
 			data, err := readEntry(container, e.Path)
 			if err != nil {

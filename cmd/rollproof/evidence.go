@@ -159,7 +159,7 @@ func (p *program) several(c *cli.Command, min int, argument string) *cli.Command
 	c.ArgsUsage = argument + "…"
 	c.Action = func(ctx *cli.Context) error {
 		if ctx.Args().Len() < min {
-			return usagef("see rollproof "+ctx.Command.HelpName+" --help", "%s takes %s…, none given", ctx.Command.HelpName, argument)
+			return usagef("see "+ctx.Command.HelpName+" --help", "%s takes %s…, none given", ctx.Command.HelpName, argument)
 		}
 		return action(ctx)
 	}

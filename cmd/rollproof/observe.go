@@ -182,7 +182,7 @@ func badInventory(ctx *cli.Context, err error) error {
 	var format *inventory.FormatError
 	switch {
 	case errors.As(err, &option):
-		return usagef("see rollproof "+ctx.Command.HelpName+" --help", "%v", err)
+		return usagef("see "+ctx.Command.HelpName+" --help", "%v", err)
 	case errors.As(err, &format):
 		return failure{exitEvidence, fmt.Sprintf("%s: %v", ctx.String("from"), err), "export it again, or say with --format and --column how to read it"}
 	}

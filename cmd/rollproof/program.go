@@ -133,7 +133,7 @@ func (p *program) verb(c *cli.Command, arguments ...string) *cli.Command {
 	c.Flags = append(c.Flags, &cli.BoolFlag{Name: "json", Usage: "print the result as one JSON document", Destination: &p.json})
 	c.Action = func(ctx *cli.Context) error {
 		if n := ctx.Args().Len(); n != len(arguments) {
-			return usagef("see rollproof "+ctx.Command.HelpName+" --help", "%s takes %s, %d given", ctx.Command.HelpName, countArguments(arguments), n)
+			return usagef("see "+ctx.Command.HelpName+" --help", "%s takes %s, %d given", ctx.Command.HelpName, countArguments(arguments), n)
 		}
 		return action(ctx)
 	}
