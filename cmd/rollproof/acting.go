@@ -96,12 +96,6 @@ func (a *acting) head(r evidence.Reader, now time.Time) (rollout.Head, error) {
 	return h, nil
 }
 
-// A recorded act and the files that belong to it.
-type recordedAct struct {
-	evidence.Added
-	bundle envelope.Bundle
-}
-
 // sign signs a statement with the command's key, which must be one that may do so now.
 func sign[P any](a *acting, s evidence.Statement[P]) (envelope.Bundle, []byte, error) {
 	b, err := evidence.Sign(a.signer, s)
@@ -112,11 +106,11 @@ func sign[P any](a *acting, s evidence.Statement[P]) (envelope.Bundle, []byte, e
 	return b, data, err
 }
 
-// record makes an act inside a write transaction, from the state of its project at
-// that moment, and records it if it is legal there. A refusal that says that the same
-// is recorded already comes back as the record of that.
-func record[P any](a *acting, store *sqlite.Store, project string, make func(*rollout.State, rollout.Head, time.Time) (evidence.Statement[P], []evidence.Blob, error)) (recordedAct, error) {
-	var done recordedAct
+// record signs an act inside a write transaction, composed from the state of its
+// project at that moment, and records it if it is legal there. A refusal that says
+// that the same is recorded already comes back as the record of that.
+func record[P any](a *acting, store *sqlite.Store, project string, compose func(*rollout.State, rollout.Head, time.Time) (evidence.Statement[P], []evidence.Blob, error)) (evidence.Added, error) {
+	var done evidence.Added
 	ctx := a.ctx.Context
 	err := store.Append(ctx, func(tx evidence.Tx) error {
 		a.ledger = &rollout.Ledger{Trust: a.chain, Location: time.LoadLocation}
@@ -128,19 +122,33 @@ func record[P any](a *acting, store *sqlite.Store, project string, make func(*ro
 		if err != nil {
 			return err
 		}
-		statement, blobs, err := make(state, h, tx.Now())
+		statement, blobs, err := compose(state, h, tx.Now())
 		if err != nil {
 			return err
 		}
-		b, data, err := sign(a, statement)
+		_, data, err := sign(a, statement)
 		if err != nil {
 			return err
 		}
-		done.bundle = b
-		done.Added, err = a.add(tx, state, data, blobs)
+		done, err = a.add(tx, state, data, blobs)
 		return err
 	})
 	return done, badAct(err)
+}
+
+// judge says whether an examined record would be legal at the end of the log.
+func (a *acting) judge(r evidence.Reader, state *rollout.State, examined evidence.Record, now time.Time) (*rollout.Refusal, error) {
+	size, err := r.Len(a.ctx.Context)
+	if err != nil {
+		return nil, err
+	}
+	b, err := envelope.ParseBundle(examined.Envelope)
+	if err != nil {
+		return nil, err
+	}
+	return state.Judge(rollout.Act{
+		Index: size, Digest: examined.Act, Envelope: examined.ID, PredicateType: examined.PredicateType, KeyID: examined.Signer.KeyID, Statement: b.Payload, Recorded: now,
+	}), nil
 }
 
 // add records an envelope that is legal where it would stand.
@@ -155,17 +163,10 @@ func (a *acting) add(tx evidence.Tx, state *rollout.State, data []byte, blobs []
 			return evidence.Added{}, err
 		}
 	}
-	size, err := tx.Len(ctx)
+	refusal, err := a.judge(tx, state, examined, tx.Now())
 	if err != nil {
 		return evidence.Added{}, err
 	}
-	b, err := envelope.ParseBundle(data)
-	if err != nil {
-		return evidence.Added{}, err
-	}
-	refusal := state.Judge(rollout.Act{
-		Index: size, Digest: examined.Act, Envelope: examined.ID, PredicateType: examined.PredicateType, KeyID: examined.Signer.KeyID, Statement: b.Payload, Recorded: tx.Now(),
-	})
 	if refusal != nil && !refusal.Already.IsZero() {
 		index, err := tx.Find(ctx, refusal.Already.Hex())
 		if err != nil {
@@ -277,12 +278,4 @@ func writeDocument(file string, v any) error {
 		return err
 	}
 	return replaceFile(file, data)
-}
-
-// A signedRollout is a capture that is signed and not yet written.
-type signedRollout struct {
-	statement     evidence.Statement[rollout.Rollout]
-	bundle        envelope.Bundle
-	envelope      []byte
-	defaultPolicy bool
 }

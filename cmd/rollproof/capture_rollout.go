@@ -197,6 +197,14 @@ func (a *acting) keepFile(store *sqlite.Store, container release.Container, e ar
 	return blob, errors.Join(err, f.Close())
 }
 
+// A signedRollout is a capture that is signed and not yet written.
+type signedRollout struct {
+	statement     evidence.Statement[rollout.Rollout]
+	bundle        envelope.Bundle
+	envelope      []byte
+	defaultPolicy bool
+}
+
 // capture makes the statement on the present state of the log, and asks whether it
 // would be legal there.
 func (a *acting) capture(store *sqlite.Store, pkg *rollout.Package, c rollout.Capture) (signedRollout, error) {
@@ -231,14 +239,11 @@ func (a *acting) capture(store *sqlite.Store, pkg *rollout.Package, c rollout.Ca
 	if err != nil {
 		return s, err
 	}
-	size, err := store.Len(a.ctx.Context)
+	s.defaultPolicy = state.Policy().Default
+	refusal, err := a.judge(store, state, examined, now)
 	if err != nil {
 		return s, err
 	}
-	s.defaultPolicy = state.Policy().Default
-	refusal := state.Judge(rollout.Act{
-		Index: size, Digest: examined.Act, Envelope: examined.ID, PredicateType: examined.PredicateType, KeyID: examined.Signer.KeyID, Statement: s.bundle.Payload, Recorded: now,
-	})
 	if refusal != nil && refusal.Already.IsZero() {
 		return s, refusal
 	}

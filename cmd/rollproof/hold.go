@@ -52,7 +52,7 @@ func (p *program) hold(ctx *cli.Context) error {
 		if err != nil {
 			return err
 		}
-		return a.showAct(done.Added, name+" is no longer held", nil, nil)
+		return a.showAct(done, name+" is no longer held", nil, nil)
 	}
 	done, err := record(a, store, project, func(s *rollout.State, h rollout.Head, _ time.Time) (evidence.Statement[rollout.Hold], []evidence.Blob, error) {
 		if ctx.Bool("target") {
@@ -69,5 +69,5 @@ func (p *program) hold(ctx *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	return a.showAct(done.Added, name+" is held", nil, nil)
+	return a.showAct(done, name+" is held", nil, nil)
 }

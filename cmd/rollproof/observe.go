@@ -95,7 +95,7 @@ func (p *program) population(ctx *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	return a.showAct(done.Added, fmt.Sprintf("population of ring %s: %d endpoints of %d targets", ctx.String("ring"), count, len(ids)), nil, nil)
+	return a.showAct(done, fmt.Sprintf("population of ring %s: %d endpoints of %d targets", ctx.String("ring"), count, len(ids)), nil, nil)
 }
 
 // putAll keeps files that belong to an act.
@@ -250,7 +250,7 @@ func (p *program) observe(ctx *cli.Context) error {
 	for _, o := range observed {
 		notes = append(notes, fmt.Sprintf("%s: %d of %d match%s", o.ID, o.Matches, o.Population, differing(o)))
 	}
-	return a.showAct(done.Added, "observed "+id, nil, append(notes, a.otherReleases(store, observed)...))
+	return a.showAct(done, "observed "+id, nil, append(notes, a.otherReleases(store, observed)...))
 }
 
 // sighting reads the inventory, or looks at this host.

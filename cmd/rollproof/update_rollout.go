@@ -50,7 +50,7 @@ func (p *program) updateRollout(ctx *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	return a.showAct(done.Added, fmt.Sprintf("%s is %s", id, ctx.String("status")), nil, nil)
+	return a.showAct(done, fmt.Sprintf("%s is %s", id, ctx.String("status")), nil, nil)
 }
 
 // openRollout opens the store in which a rollout is recorded, for writing.

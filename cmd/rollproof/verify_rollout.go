@@ -220,13 +220,10 @@ func (a *acting) showChecked(store *sqlite.Store, dir *rollout.Directory, examin
 		if err != nil {
 			return err
 		}
-		size, err := store.Len(a.ctx.Context)
+		refusal, err := a.judge(store, state, examined, a.now())
 		if err != nil {
 			return badStore(err)
 		}
-		refusal := state.Judge(rollout.Act{
-			Index: size, Digest: examined.Act, Envelope: examined.ID, PredicateType: examined.PredicateType, KeyID: examined.Signer.KeyID, Statement: dir.Bundle.Payload, Recorded: a.now(),
-		})
 		if refusal != nil && refusal.Already.IsZero() {
 			return badAct(refusal)
 		}
