@@ -53,6 +53,7 @@ type Ingredients struct {
 	DryRun   bool              //
 	Signer   envelope.Signer   // nil in a dry run, and only there
 	Trust    map[string][]byte // files for trust/, by name
+	Source   []string          // paths of the carried source, which lies in the tree; none without
 	Link     LinkWriter        // nil leaves the in-toto link out
 }
 
@@ -144,6 +145,26 @@ func (a *assembly) readBinaries(ctx context.Context) error {
 	}
 	for _, b := range a.binaries {
 		a.add(archive.Entry{Path: b.Path, Size: b.size, Mode: 0o755, CRC32: b.crc}, b.sha256, RoleBinary)
+	}
+	return a.readSource(ctx)
+}
+
+// readSource hashes the files of the carried source.
+func (a *assembly) readSource(ctx context.Context) error {
+	for _, path := range a.in.Source {
+		if !isSource(path, a.identity) {
+			return fmt.Errorf("%s is no path of carried source", archive.Printable(path))
+		}
+		f, err := a.tree.Open(path)
+		if err != nil {
+			return err
+		}
+		sum, crc := sha256.New(), crc32.NewIEEE()
+		size, err := io.Copy(io.MultiWriter(sum, crc), readerOnly{ctx, f})
+		if err := errors.Join(err, f.Close()); err != nil {
+			return err
+		}
+		a.add(archive.Entry{Path: path, Size: size, Mode: 0o644, CRC32: crc.Sum32()}, hex.EncodeToString(sum.Sum(nil)), RoleSource)
 	}
 	return nil
 }

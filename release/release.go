@@ -5,7 +5,7 @@
 // lower layers, so that nothing hashes itself:
 //
 //	0  bin/<name>_<version>_<os>_<arch>[.exe], <name>.spdx.json, installers.json,
-//	   endpoint-deployment.json, trust/*, LICENSE*, NOTICE*
+//	   endpoint-deployment.json, trust/*, LICENSE*, NOTICE*, source/*
 //	1  checksums.txt: exactly layer 0
 //	2  checksums.txt.sig, <file>.sigstore.json for each binary, the SBOM, both
 //	   manifests and checksums.txt, <name>.provenance.sigstore.json,
@@ -63,6 +63,7 @@ const (
 	RoleTrust        Role = "trust"
 	RoleLicense      Role = "license"
 	RoleNotice       Role = "notice"
+	RoleSource       Role = "source"
 	RoleChecksums    Role = "checksums"
 	RoleRawSignature Role = "checksums-signature"
 	RoleSignature    Role = "signature"
@@ -118,6 +119,23 @@ func ProvenancePath(project string, dryRun bool) string {
 		return project + ".provenance.json"
 	}
 	return project + ".provenance" + bundleSuffix
+}
+
+// SourcePackPath returns the path of the commit's objects in a package that carries
+// its source: a git pack.
+func SourcePackPath(project, version string) string {
+	return "source/" + project + "-" + version + ".pack"
+}
+
+// SourceModulesPath returns the path of the modules beside them: a zip that, once
+// unpacked, is a module proxy.
+func SourceModulesPath(project, version string) string {
+	return "source/" + project + "-" + version + ".modules.zip"
+}
+
+// isSource reports whether a path is one of those that carry a release's source.
+func isSource(path string, id Identity) bool {
+	return path == SourcePackPath(id.Project, id.Version) || path == SourceModulesPath(id.Project, id.Version)
 }
 
 // BundlePath returns the path of a file's detached signature.

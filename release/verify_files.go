@@ -176,7 +176,7 @@ func (v *verification) layerProblems() []problem {
 	have := map[string]Role{}
 	for _, f := range m.Files {
 		have[f.Path] = f.Role
-		if _, known := want[f.Path]; !known && fitsRole(f) {
+		if _, known := want[f.Path]; !known && fitsRole(f, m.Release) {
 			want[f.Path] = f.Role
 		}
 	}
@@ -197,8 +197,10 @@ func (v *verification) layerProblems() []problem {
 
 // fitsRole reports whether a file of the kinds that a package may or may not have
 // lies where its role says.
-func fitsRole(f Artifact) bool {
+func fitsRole(f Artifact, id Identity) bool {
 	switch f.Role {
+	case RoleSource:
+		return isSource(f.Path, id)
 	case RoleTrust:
 		return strings.HasPrefix(f.Path, "trust/")
 	case RoleLicense, RoleNotice:

@@ -13,6 +13,7 @@ import (
 	"github.com/rollproof/rollproof/evidence/trust"
 	"github.com/rollproof/rollproof/release"
 	"github.com/rollproof/rollproof/release/dist"
+	"github.com/rollproof/rollproof/release/rebuild"
 	"github.com/rollproof/rollproof/rollout"
 	"github.com/urfave/cli/v2"
 )
@@ -26,7 +27,7 @@ func storeFlag() cli.Flag {
 
 // catalog is every statement that this program knows.
 func catalog() (evidence.Catalog, error) {
-	return evidence.NewCatalog(slices.Concat(release.CatalogEntries(), rollout.CatalogEntries())...)
+	return evidence.NewCatalog(slices.Concat(release.CatalogEntries(), rollout.CatalogEntries(), rebuild.CatalogEntries(), []evidence.Entry{summaryEntry(), scanEntry()})...)
 }
 
 // intake is the catalog, and the trust that the flags name for subject. With a trust

@@ -42,6 +42,7 @@ func (p *program) packageCommand() *cli.Command {
 			&cli.StringSliceFlag{Name: "allow-skipped-hook", Usage: "skip the configuration's hook `CMD`"},
 			&cli.BoolFlag{Name: "offline", Usage: "don't download modules"},
 			&cli.BoolFlag{Name: "fresh-cache", Usage: "build with an empty build cache"},
+			&cli.BoolFlag{Name: "with-source", Usage: "put the commit's source and its modules into the package, so that a closed network can rebuild it"},
 			&cli.BoolFlag{Name: "replace", Usage: "replace another package of this version"},
 		},
 		Action: p.packageRelease,
@@ -51,12 +52,13 @@ func (p *program) packageCommand() *cli.Command {
 // A packaging is one run of release package.
 type packaging struct {
 	*program
-	dryRun  bool
-	replace bool
-	out     string
-	signer  envelope.Signer
-	trust   map[string][]byte // files for trust/
-	builder *gobuild.Builder
+	dryRun     bool
+	replace    bool
+	withSource bool
+	out        string
+	signer     envelope.Signer
+	trust      map[string][]byte // files for trust/
+	builder    *gobuild.Builder
 
 	authority trust.Authority // what they say, nil without them
 	plan      *release.Plan
@@ -64,7 +66,7 @@ type packaging struct {
 }
 
 func (p *program) packageRelease(ctx *cli.Context) (err error) {
-	run := &packaging{program: p, dryRun: ctx.Bool("dry-run"), replace: ctx.Bool("replace")}
+	run := &packaging{program: p, dryRun: ctx.Bool("dry-run"), replace: ctx.Bool("replace"), withSource: ctx.Bool("with-source")}
 	dir := ctx.String("C")
 	if dir == "" {
 		dir = "."
@@ -201,6 +203,11 @@ func (run *packaging) make(ctx context.Context) (err error) {
 	in := release.Ingredients{
 		Plan: run.plan, Built: built, Facts: facts, Tool: version(), DryRun: run.dryRun, Signer: run.signer,
 		Link: link.Write, Trust: run.trust,
+	}
+	if run.withSource {
+		if in.Source, err = run.builder.WriteSource(ctx, stage.Dir()); err != nil {
+			return err
+		}
 	}
 	in.Settings = run.settings()
 	made, err := release.Assemble(ctx, in, stage)

@@ -101,7 +101,7 @@ func (p *program) app() *cli.App {
 		CommandNotFound:           nil,
 		Action:                    unknownCommand,
 		Commands: []*cli.Command{
-			p.group("release", "make and verify packages, and put them where they run", p.packageCommand(), p.verifyPackageCommand(), p.signCommand(), p.timestampCommand(),
+			p.group("release", "make and verify packages, and put them where they run", p.packageCommand(), p.verifyPackageCommand(), p.signCommand(), p.timestampCommand(), p.reproduceCommand(), p.validateUpgradeCommand(), p.scanCommand(),
 				p.captureRolloutCommand(), p.verifyRolloutCommand(), p.updateRolloutCommand(), p.populationCommand(), p.observeCommand(), p.rolloutStatusCommand(), p.holdCommand()),
 			p.policyCommand(),
 			p.configCommand(),
@@ -144,7 +144,10 @@ func countArguments(names []string) string {
 	if len(names) == 0 {
 		return "no arguments"
 	}
-	return fmt.Sprintf("%d argument (%s)", len(names), strings.Join(names, " "))
+	if len(names) > 1 {
+		return fmt.Sprintf("%d arguments (%s)", len(names), strings.Join(names, " "))
+	}
+	return fmt.Sprintf("1 argument (%s)", names[0])
 }
 
 // unknownCommand is what runs when no verb matched.

@@ -7,10 +7,12 @@ import (
 	"time"
 
 	"github.com/rollproof/rollproof/evidence"
+	"github.com/rollproof/rollproof/evidence/envelope"
 	"github.com/rollproof/rollproof/evidence/sqlite"
 	"github.com/rollproof/rollproof/evidence/trust"
 	"github.com/rollproof/rollproof/release"
 	"github.com/rollproof/rollproof/release/archive"
+	"github.com/rollproof/rollproof/release/rebuild"
 	"github.com/rollproof/rollproof/rollout"
 	"github.com/urfave/cli/v2"
 )
@@ -232,6 +234,42 @@ func (a *acting) rebuilds(store *sqlite.Store, progress rollout.Progress, in *ro
 		if !slices.Contains(in.Releasers, r.Signer.Person) {
 			in.Releasers = append(in.Releasers, r.Signer.Person)
 		}
+	}
+	for _, t := range progress.Rollout.Targets {
+		page, err := store.Search(a.ctx.Context, evidence.Query{Digests: []string{t.SHA256}, Kinds: []evidence.Kind{evidence.KindAttestation}, Limit: evidence.MaxLimit})
+		if err != nil {
+			return badStore(err)
+		}
+		for _, r := range page.Records {
+			if err := a.addRebuild(store, r, progress.Rollout.Manifest, in); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// addRebuild takes a record into account that is a verified rebuild of the release
+// with all binaries alike.
+func (a *acting) addRebuild(store *sqlite.Store, line evidence.Record, manifest evidence.Digest, in *rollout.Integrity) error {
+	if line.PredicateType != rebuild.PredicateType || slices.ContainsFunc(in.Rebuilds, func(r rollout.Rebuild) bool { return r.Act == line.Act }) {
+		return nil
+	}
+	record, err := store.Record(a.ctx.Context, line.Index)
+	if err != nil {
+		return badStore(err)
+	}
+	examined, err := a.intake().Examine(record.Envelope)
+	if err != nil {
+		return nil // it counts no longer, or never did
+	}
+	b, err := envelope.ParseBundle(record.Envelope)
+	if err != nil {
+		return nil
+	}
+	s, err := evidence.DecodeStatement[rebuild.Predicate](b.Payload, rebuild.PredicateType)
+	if err == nil && s.Predicate.Result == rebuild.Match && s.Predicate.Manifest == manifest.Hex() {
+		in.Rebuilds = append(in.Rebuilds, rollout.Rebuild{Person: examined.Signer.Person, Act: examined.Act})
 	}
 	return nil
 }

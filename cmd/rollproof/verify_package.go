@@ -18,6 +18,9 @@ func (p *program) verifyPackageCommand() *cli.Command {
 		Flags: append(trustFlags(),
 			&cli.BoolFlag{Name: "allow-unsigned", Usage: "let a dry run pass without signatures; the verdict says so"},
 			&cli.StringFlag{Name: "trusted-root", Usage: "Sigstore trusted_root.json `FILE` for keyless bundles beside the package"},
+			&cli.StringFlag{Name: "vsa", Usage: "write the verdict as a signed SLSA verification summary: `FILE`.vsa.sigstore.json and FILE.vsa.intoto.jsonl"},
+			&cli.StringFlag{Name: "vsa-key", Usage: "signing `KEY` of a verifier: a file or ssh-agent:SHA256:…"},
+			&cli.StringFlag{Name: "verifier-id", Value: defaultVerifierID, Usage: "`URI` of who verifies, in the summary"},
 			&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "list the checks that passed too"},
 		),
 		Action: p.verifyPackage,
@@ -40,6 +43,9 @@ func (p *program) verifyPackage(ctx *cli.Context) error {
 		return err
 	}
 	if err := p.showVerdict(name, verdict, ctx.Bool("verbose")); err != nil {
+		return err
+	}
+	if err := p.summarize(ctx, container, verdict); err != nil {
 		return err
 	}
 	if verdict.Result != release.Pass {

@@ -91,8 +91,8 @@ func (l line) path() ([]translog.Hash, error) {
 // errLong is returned for a line longer than any that is written.
 var errLong = fmt.Errorf("a line of more than %d bytes", maxLine)
 
-// readLine returns the next line with its LF, io.EOF after the last, and
-// io.ErrUnexpectedEOF for one without LF. The bytes hold until the next call.
+// readLine returns the next line with its LF, which the last may lack, and io.EOF
+// after it. The bytes hold until the next call.
 func readLine(r *bufio.Reader, buffer []byte) ([]byte, error) {
 	buffer = buffer[:0]
 	for {
@@ -106,7 +106,7 @@ func readLine(r *bufio.Reader, buffer []byte) ([]byte, error) {
 		case errors.Is(err, bufio.ErrBufferFull):
 			continue
 		case errors.Is(err, io.EOF) && len(buffer) > 0:
-			return buffer, io.ErrUnexpectedEOF
+			return buffer, nil
 		}
 		return buffer, err
 	}

@@ -54,11 +54,11 @@ func (w *walk) complete() {
 			w.fail(checkCompleteness, named(e.index), "its bytes, or a later record that orders to erase them", "neither is there", "")
 		}
 	}
-	// Without the entries nothing shows that the lines are the tree's.
-	if w.entries == nil || !w.sound(checkInclusion) || !w.sound(checkRecords) || !w.sound(checkCompleteness) {
-		if w.sound(checkCompleteness) {
-			w.unchecked(checkCompleteness, "", expected, unreached, "")
-		}
+	switch {
+	case !w.sound(checkCompleteness):
+		return
+	case !w.sound(checkInclusion) || !w.sound(checkRecords):
+		w.unchecked(checkCompleteness, "", expected, unreached, "")
 		return
 	}
 	w.pass(checkCompleteness, fmt.Sprintf("all %d records of the tree, %d of them erased", w.found.Records, w.found.Erased))

@@ -12,20 +12,40 @@
 //
 // A record is one row of the table record with the index idx, its envelope in the
 // table envelope, and rows in digest, target and words by which it is found. In the
-// same transaction its entry joins the log's Merkle tree (package translog), whose
-// hashes are the table hash. Every
-// row of record carries a checksum over its other columns: it finds accidents, also
-// in what no envelope says (the date of recording), but no intent, for whoever
-// writes to the file can compute it.
+// same transaction its entry joins the log's Merkle tree (package translog): the row
+// of the table tree holds the hashes that the record completes. Every row of record
+// carries a checksum over its other columns, as do the log's identity (table log) and
+// every signed checkpoint (table checkpoint): it finds accidents, also in what no
+// envelope says (the date of recording), but no intent, for whoever writes to the file
+// can compute it.
+//
+//	record 3  ─ envelope 3 ─ tree 3: hashes of leaf 3, of 2..3 and of 0..3
+//	          ─ digest (5d5a…, 3) ─ target (linux-amd64, 3) ─ words 3
 //
 // Writers take turns (BEGIN IMMEDIATE) in one process and between processes;
 // readers never wait (write-ahead log). A transaction is durable when it has
-// committed (synchronous=FULL). Triggers refuse UPDATE and DELETE, also inside
-// INSERT OR REPLACE. Who holds the file can drop the triggers, change it and put
+// committed (synchronous=FULL). Its time is the clock's, or that of the newest record
+// where the clock is at most a minute behind it, so that dates never go back. Triggers
+// refuse UPDATE and DELETE, also inside INSERT OR REPLACE, but for the index of words,
+// which can have none. Who holds the file can drop the triggers, change it and put
 // them back: what then differs from the envelopes, [Store.Compare] shows; that a
 // whole record was taken away from the end, or put in the place of another, only a
-// log's checkpoint shows.
+// log's checkpoint shows. [Store.Audit] compares the checkpoints that are stored;
+// against who signs new ones, one must be kept elsewhere.
+//
+// A row of the table erasure says that a record's bytes were removed, and names the
+// record that ordered it, which must have the act or the id of the erased one among
+// its digests. With it the triggers let the envelope go. The words go with it, freed
+// pages are overwritten (secure_delete) and the write-ahead log is emptied, so that
+// the bytes are nowhere in the files, as long as no reader holds the log. Copies,
+// backups and what the disk itself keeps are out of reach.
 //
 // A blob is written under a temporary name, flushed, renamed to its digest, and its
-// directory flushed, before the row that says to which record it belongs.
+// directory flushed, before the row that says to which record it belongs. Blobs are
+// removed while the removing process holds the write lock, under which others attach
+// them.
+//
+// A search walks the index of the term that fits the fewest records and looks at the
+// other terms in each of them. It is slow where every term fits many records and no
+// record fits all: then it meets all of the rarest term's.
 package sqlite

@@ -30,10 +30,12 @@ var _ evidence.Store = (*Store)(nil)
 
 const readers = 4
 
-// Pragmas of every connection; those of writers come on top.
+// Pragmas of every connection; those of writers come on top. Pages hold several
+// envelopes, and what is freed is overwritten, for an erased byte is to be gone. The
+// journal mode is set after them, because it makes the first page.
 var (
 	readPragmas  = []string{"busy_timeout(5000)", "foreign_keys(1)", "trusted_schema(0)", "recursive_triggers(1)", "cell_size_check(1)"}
-	writePragmas = append([]string{"journal_mode(wal)", "synchronous(full)"}, readPragmas...)
+	writePragmas = append([]string{"synchronous(full)", "secure_delete(1)", "page_size(8192)", "cache_size(-32000)", "wal_autocheckpoint(4000)"}, readPragmas...)
 )
 
 // Open opens a store for reading and writing, and makes it if the file is not there
@@ -114,7 +116,11 @@ func open(file, mode string, pragmas []string) (*sql.DB, error) {
 	if !strings.HasPrefix(path, "/") {
 		path = "/" + path // a Windows drive
 	}
-	return sql.Open("sqlite", (&url.URL{Scheme: "file", Path: path}).String()+"?mode="+mode+"&"+parameters(pragmas))
+	journal := ""
+	if mode == "rwc" {
+		journal = "&_journal_mode=wal"
+	}
+	return sql.Open("sqlite", (&url.URL{Scheme: "file", Path: path}).String()+"?mode="+mode+journal+"&"+parameters(pragmas))
 }
 
 func parameters(pragmas []string) string {

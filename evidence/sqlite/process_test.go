@@ -100,14 +100,14 @@ func acknowledged(t *testing.T, file string, from, batch int, after time.Duratio
 	return numbers
 }
 
-// crashes is how often TestKilledWriters kills; ROLLPROOF_CRASHES sets another number.
-const crashes = 24
+// crashes is how often TestKilledWriters kills; ROLLPROOF_KILLS sets another number.
+const crashes = 20
 
 // Nothing that was acknowledged is lost, and nothing is left half done, whenever the
 // writing process dies.
 func TestKilledWriters(t *testing.T) {
 	times := crashes
-	if text := os.Getenv("ROLLPROOF_CRASHES"); text != "" {
+	if text := os.Getenv("ROLLPROOF_KILLS"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil {
 			t.Fatal(err)

@@ -76,7 +76,7 @@ func (t *term) posting(within span, limit int) (string, []any) {
 	}
 	end := " ORDER BY i " + within.order() + " LIMIT " + strconv.Itoa(limit)
 	if len(t.list) > mostMerged {
-		return strings.Replace(from, "SELECT", "SELECT DISTINCT", 1) + t.value + " IN (" + marks(len(t.list)) + ")" + rest + end, slices.Concat(t.list, t.also)
+		return from + t.value + " IN (" + marks(len(t.list)) + ")" + rest + end, slices.Concat(t.list, t.also)
 	}
 	parts, args := make([]string, len(t.list)), []any(nil)
 	for i, v := range t.list {

@@ -162,7 +162,6 @@ func testErasedAtOnce(t *testing.T, open Open) {
 				return err
 			}
 		}
-		hits(t, tx, evidence.Query{Text: "CHG-0"}, 0)
 		if err := tx.Erase(ctx, 0, 1); err != nil {
 			return err
 		}

@@ -86,7 +86,7 @@ func testLongScan(t *testing.T, open Open) {
 		if got := scanned(t, s, evidence.Range{To: size, Envelopes: envelopes}); len(got) != size || !slices.IsSorted(got) {
 			t.Errorf("%d records", len(got))
 		}
-		if got := scanned(t, s, evidence.Range{To: size, Projects: []string{"p2", "p0"}, Kinds: []evidence.Kind{evidence.KindRollout}, Envelopes: envelopes}); !slices.Equal(got, two) {
+		if got := scanned(t, s, evidence.Range{To: size, Projects: []string{"p2", "p0", "p2"}, Kinds: []evidence.Kind{evidence.KindRollout}, Envelopes: envelopes}); !slices.Equal(got, two) {
 			t.Errorf("two projects: %d records, expected %d", len(got), len(two))
 		}
 	}
@@ -116,6 +116,36 @@ func testLongScan(t *testing.T, open Open) {
 	for _, err := range s.Scan(cancelled, evidence.Range{To: size}) {
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("cancelled: %v", err)
+		}
+	}
+}
+
+// A search finds also what lies behind many records that fit one of its filters, page
+// by page.
+func testLongSearch(t *testing.T, open Open) {
+	s := open(t, frozen)
+	var records []evidence.Record
+	for n := range 700 { // only 0, 2 and 4 are of both the ring and the environment
+		facts := evidence.Facts{Ring: []string{"pilot", "staging"}[n%2]}
+		if n%2 == 1 || n < 5 {
+			facts.Environment = "production"
+		}
+		records = append(records, Examine(t, Envelope(NewSigner("ada"), RolloutType, []evidence.Subject{Subject(fmt.Sprint(n)), Subject("of all")}, Story{Facts: facts})))
+	}
+	if _, err := evidence.Add(t.Context(), s, records); err != nil {
+		t.Fatal(err)
+	}
+	all := []string{Subject("of all").Digest["sha256"], Subject("4").Digest["sha256"], Subject("699").Digest["sha256"]}
+	both := evidence.Query{Rings: []string{"pilot"}, Environments: []string{"production"}}
+	hits(t, s, both, 0, 2, 4)
+	for _, order := range []evidence.Order{evidence.NewestFirst, evidence.OldestFirst} {
+		q := both
+		q.Order, q.Limit = order, 2
+		if got := walk(t, s, q); len(got) != 3 {
+			t.Errorf("%s: %v", order, got)
+		}
+		if got := walk(t, s, evidence.Query{Order: order, Digests: all}); len(got) != 700 || len(slices.Compact(got)) != 700 {
+			t.Errorf("%s, by digest: %d records", order, len(got))
 		}
 	}
 }

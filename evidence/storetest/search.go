@@ -113,7 +113,9 @@ func testTimes(t *testing.T, open Open) {
 	at := func(n int) time.Time { return Start.Add(time.Duration(n) * time.Minute) }
 	hits(t, s, evidence.Query{Since: at(2)}, 2, 3, 4)
 	hits(t, s, evidence.Query{Since: at(2).Add(time.Millisecond)}, 3, 4)
+	hits(t, s, evidence.Query{Since: at(2).Add(time.Microsecond)}, 3, 4)
 	hits(t, s, evidence.Query{Until: at(2)}, 0, 1)
+	hits(t, s, evidence.Query{Until: at(2).Add(time.Microsecond)}, 0, 1, 2)
 	hits(t, s, evidence.Query{Since: at(1), Until: at(3)}, 1, 2)
 	hits(t, s, evidence.Query{Since: at(3), Until: at(1)})
 	hits(t, s, evidence.Query{Since: at(2).In(time.FixedZone("east", 3600*9))}, 2, 3, 4)

@@ -9,7 +9,6 @@ package storetest
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -34,7 +33,7 @@ func Run(t *testing.T, open Open) {
 		"ManySubjects": testManySubjects, "Unicode": testUnicode, "Blobs": testBlobs, "ConcurrentWriters": testConcurrentWriters,
 		"Filters": testFilters, "Times": testTimes, "Pages": testPages, "PagesUnderAppends": testPagesUnderAppends, "BadQueries": testBadQueries,
 		"Compare": testCompare, "Signers": testSigners, "WordsInTransaction": testWordsInTransaction, "ClockBehind": testClockBehind,
-		"LogIdentity": testLogIdentity, "Hashes": testHashes, "Checkpoints": testCheckpoints, "Scan": testScan, "LongScan": testLongScan,
+		"LogIdentity": testLogIdentity, "Hashes": testHashes, "Checkpoints": testCheckpoints, "Scan": testScan, "LongScan": testLongScan, "LongSearch": testLongSearch,
 		"Erase": testErase, "EraseSharedBlob": testEraseSharedBlob, "NotErased": testNotErased, "ErasedAtOnce": testErasedAtOnce,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -173,105 +172,6 @@ func testSigners(t *testing.T, open Open) {
 	Sound(t, s)
 }
 
-// Words that a transaction added are found in it.
-func testWordsInTransaction(t *testing.T, open Open) {
-	s, ctx := open(t, frozen), t.Context()
-	err := s.Append(ctx, func(tx evidence.Tx) error {
-		for n := range 3 {
-			record, _, err := tx.Add(ctx, Examine(t, Rollout(n)))
-			if err != nil {
-				return err
-			}
-			hits(t, tx, evidence.Query{Text: record.ChangeRecord}, record.Index)
-			if list, err := tx.Compare(ctx, record); err != nil || len(list) > 0 {
-				t.Errorf("%v, %v", list, err)
-			}
-		}
-		Sound(t, tx)
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	hits(t, s, evidence.Query{Text: "rollout"}, 0, 1, 2)
-}
-
-// While the clock is a little behind, the date is that of the newest record: dates
-// never go back.
-func testClockBehind(t *testing.T, open Open) {
-	now := Start
-	s := open(t, func() time.Time { return now })
-	Add(t, s, Rollout(0))
-	for n, behind := range []time.Duration{50 * time.Second, time.Minute, time.Millisecond} {
-		now = Start.Add(-behind)
-		if added := Add(t, s, Rollout(n+1))[0]; !added.Record.Recorded.Equal(Start) {
-			t.Errorf("%s behind: recorded %s, expected %s", behind, added.Record.Recorded, Start)
-		}
-	}
-	hits(t, s, evidence.Query{Since: Start}, 0, 1, 2, 3)
-	hits(t, s, evidence.Query{Until: Start})
-}
-
-// A transaction is whole or nothing, and sees what it added.
-func testTransaction(t *testing.T, open Open) {
-	s, ctx := open(t, frozen), t.Context()
-	stop := errors.New("stop")
-	err := s.Append(ctx, func(tx evidence.Tx) error {
-		if _, _, err := tx.Add(ctx, Examine(t, Rollout(1))); err != nil {
-			return err
-		}
-		if size, err := tx.Len(ctx); size != 1 || err != nil {
-			t.Errorf("inside: %d records, %v", size, err)
-		}
-		if outside, err := s.Len(ctx); outside != 0 || err != nil {
-			t.Errorf("outside: %d records, %v", outside, err)
-		}
-		if !tx.Now().Equal(Start) {
-			t.Errorf("now is %s", tx.Now())
-		}
-		return stop
-	})
-	if !errors.Is(err, stop) {
-		t.Errorf("got %v", err)
-	}
-	bad := Examine(t, Rollout(2))
-	err = s.Append(ctx, func(tx evidence.Tx) error {
-		if _, _, err := tx.Add(ctx, Examine(t, Rollout(1))); err != nil {
-			return err
-		}
-		bad.Envelope = nil // which no store takes
-		_, _, _ = tx.Add(ctx, bad)
-		return nil
-	})
-	if err == nil {
-		t.Error("a transaction with a failed part was committed")
-	}
-	cancelled, cancel := context.WithCancel(ctx)
-	cancel()
-	if _, err := evidence.Add(cancelled, s, []evidence.Record{Examine(t, Rollout(1))}); err == nil {
-		t.Error("a cancelled transaction was committed")
-	}
-	if size, err := s.Len(ctx); size != 0 || err != nil {
-		t.Errorf("%d records, %v", size, err)
-	}
-	Add(t, s, Rollout(1))
-	Sound(t, s)
-}
-
-// A clock that is far behind the newest record is not believed.
-func testClock(t *testing.T, open Open) {
-	now := Start
-	s := open(t, func() time.Time { return now })
-	Add(t, s, Rollout(0))
-	now = Start.Add(-30 * time.Second)
-	Add(t, s, Rollout(1))
-	now = Start.Add(-2 * time.Minute)
-	if _, err := evidence.Add(t.Context(), s, []evidence.Record{Examine(t, Rollout(2))}); !errors.Is(err, evidence.ErrClock) {
-		t.Errorf("got %v", err)
-	}
-	Sound(t, s)
-}
-
 func testRoundTrip(t *testing.T, open Open) {
 	s := open(t, frozen)
 	seen := &evidence.Checkpoint{Origin: "example.com/log", Size: 7, Root: evidence.DigestOf([]byte("tree"))}
@@ -396,27 +296,6 @@ func testBlobs(t *testing.T, open Open) {
 	defer f.Close()
 	if data, err := io.ReadAll(f); err != nil || string(data) != content {
 		t.Errorf("%q, %v", data, err)
-	}
-	Sound(t, s)
-}
-
-func testConcurrentWriters(t *testing.T, open Open) {
-	s := open(t, frozen)
-	const writers, each = 8, 12
-	var group sync.WaitGroup
-	for w := range writers {
-		group.Go(func() {
-			for n := range each {
-				record := Examine(t, Rollout(n*writers+w))
-				if _, err := evidence.Add(t.Context(), s, []evidence.Record{record, Examine(t, Rollout(0))}); err != nil {
-					t.Error(err)
-				}
-			}
-		})
-	}
-	group.Wait()
-	if size, err := s.Len(t.Context()); err != nil || size != writers*each {
-		t.Errorf("%d records, %v, expected %d", size, err, writers*each)
 	}
 	Sound(t, s)
 }

@@ -32,6 +32,7 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/rollproof/rollproof/evidence/envelope"
 	"github.com/rollproof/rollproof/release"
+	"github.com/rollproof/rollproof/release/upgrade"
 	"github.com/rollproof/rollproof/rollout"
 )
 
@@ -49,6 +50,8 @@ type Config struct {
 	DeploymentTargets []release.TargetSetting `yaml:"deployment_targets"`
 	// Policy is the draft of the signed policy, nil without one.
 	Policy *rollout.Rules `yaml:"policy"`
+	// Upgrade says which differences of two releases fail, by rule.
+	Upgrade upgrade.Rules `yaml:"upgrade"`
 }
 
 // Settings returns what a package is made with.
@@ -105,6 +108,10 @@ func (c *Config) check() error {
 		if err := release.CheckName("deployment target", t.ID); err != nil {
 			return &Error{Problem: err.Error()}
 		}
+	}
+	var rule *upgrade.RuleError
+	if err := c.Upgrade.Check(); errors.As(err, &rule) {
+		return &Error{Problem: rule.Error(), Nearest: rule.Nearest}
 	}
 	if c.Policy != nil {
 		if err := c.Policy.Check(); err != nil {

@@ -54,6 +54,21 @@
 // The build cache and the toolchain are trusted input; Options.FreshCache does
 // without the first.
 //
+// # Building again
+//
+// A [Rebuilder] makes recorded targets once more, on another machine and for somebody
+// who need not trust the record: [ParseRecipe] takes a recipe apart by the rules for
+// configurations and refuses it unless it writes the same words again. The commit is
+// known by its digests; it comes from a repository or from a source pack. Modules
+// come from one directory into an empty cache, and go.sum judges them. Children find
+// no program by name but git, and no build cache but their own.
+//
+// [Builder.WriteSource] makes the two files that a package carries for that: the
+// commit's objects as a git pack, and a zip that is a module proxy once unpacked.
+// Both have one encoding, without compression: what git and zlib of a machine, or the
+// proxy that its module cache was filled from, made of the same contents is no part
+// of a release.
+//
 // # Hazards
 //
 // Of the commit, recorded: dirty-tree, missing-tag, vendor, go-work,

@@ -15,6 +15,7 @@ type machine struct {
 	gitTool string   // absolute path
 	goTool  string   // absolute path
 	root    string   // the private directory
+	path    string   // PATH of private children, "" for the caller's
 }
 
 // newMachine finds the tools and makes nothing.
@@ -86,12 +87,35 @@ func (m *machine) open(repository string) error {
 		return usage("set TMPDIR to a directory outside of it",
 			"temporary directory %s lies inside the repository", parent)
 	}
+	return m.openIn(parent)
+}
+
+// openIn makes the private directory below parent.
+func (m *machine) openIn(parent string) error {
 	root, err := os.MkdirTemp(parent, "gobuild-")
 	if err != nil {
 		return failed(err, "temporary directory cannot be made: %v", err)
 	}
 	m.root = root
 	return m.furnish()
+}
+
+// isolate leaves private children no program to find by name but git, which go
+// needs to read the commit. From then on go is the one below its own root: what
+// PATH calls go may be a script that chooses one.
+func (m *machine) isolate(goroot string) error {
+	bin := filepath.Join(m.root, "bin")
+	if err := os.Mkdir(bin, 0o700); err != nil {
+		return failed(err, "private directory cannot be made: %v", err)
+	}
+	m.path = bin
+	if os.Symlink(m.gitTool, filepath.Join(bin, filepath.Base(m.gitTool))) != nil { // Windows asks for a privilege
+		m.path = filepath.Dir(m.gitTool)
+	}
+	if tool, err := exec.LookPath(filepath.Join(goroot, "bin", "go")); err == nil {
+		m.goTool = tool
+	}
+	return nil
 }
 
 // furnish makes the private home. go's telemetry is off there: its counters are
@@ -146,7 +170,11 @@ func (m *machine) privateEnv() []string {
 			"TEMP="+m.temp(), "TMP="+m.temp())
 		env = append(env, m.pick("SYSTEMROOT", "COMSPEC", "PATHEXT")...)
 	}
-	env = append(env, m.pick("PATH")...)
+	if m.path != "" {
+		env = append(env, "PATH="+m.path)
+	} else {
+		env = append(env, m.pick("PATH")...)
+	}
 	return append(env, gitEnv...)
 }
 

@@ -35,9 +35,10 @@ type repository struct {
 
 // A commit is the one that HEAD names. id is computed here from its bytes.
 type commit struct {
-	id   string
-	tree string
-	time time.Time // committer date, UTC
+	id      string
+	tree    string
+	time    time.Time // committer date, UTC
+	parents int
 }
 
 // openRepository finds the work tree around dir and reads HEAD.
@@ -98,8 +99,7 @@ func newObjectHash(format string) (func() hash.Hash, error) {
 
 // objectID is git's name of an object: the hash of its type, length and bytes.
 func objectID(newHash func() hash.Hash, kind string, data []byte) string {
-	h := newHash()
-	fmt.Fprintf(h, "%s %d\x00", kind, len(data))
+	h := newObject(newHash, kind, int64(len(data)))
 	h.Write(data)
 	return hex.EncodeToString(h.Sum(nil))
 }
@@ -116,6 +116,8 @@ func parseCommit(format string, raw []byte) (commit, error) {
 		switch {
 		case key == "tree" && c.tree == "":
 			c.tree = value
+		case key == "parent":
+			c.parents++
 		case key == "committer" && c.time.IsZero():
 			if c.time, err = committerTime(value); err != nil {
 				return commit{}, err

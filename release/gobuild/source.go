@@ -15,11 +15,13 @@ import (
 // A source is the tree that is built, and what was read while comparing it with
 // the commit.
 type source struct {
-	root  string             // absolute path of the tree
-	dirty bool               // root is the user's own work tree
-	paths []string           // every file that may be built, slash-separated, sorted
-	tree  []release.TreeFile // every regular file of the commit, sorted by path
-	notes treeNotes
+	root    string             // absolute path of the tree
+	dirty   bool               // root is the user's own work tree
+	commit  commit             // as the clone has it
+	entries []entry            // of the commit's tree, sorted by path; none where dirty
+	paths   []string           // every file that may be built, slash-separated, sorted
+	tree    []release.TreeFile // every regular file of the commit, sorted by path
+	notes   treeNotes
 }
 
 // rawAttributes go before every .gitattributes of the commit: a checkout under
@@ -46,7 +48,7 @@ func cloneSource(ctx context.Context, r *repository, tag string) (*source, error
 		want = ref + ":" + ref
 	}
 	steps := [][]string{
-		{"init", "-q", "--template=", "--initial-branch=release", "--object-format=" + r.format},
+		initClone(r.format),
 		{"fetch", "-q", "--depth=1", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules",
 			"--upload-pack", uploadPack, "--end-of-options", fileURL(r.top), want},
 	}
@@ -60,6 +62,12 @@ func cloneSource(ctx context.Context, r *repository, tag string) (*source, error
 		return nil, err
 	}
 	return s, nil
+}
+
+// initClone are the arguments of git that make an empty repository, whatever
+// templates the machine has.
+func initClone(format string) []string {
+	return []string{"init", "-q", "--template=", "--initial-branch=release", "--object-format=" + format}
 }
 
 // checkOut writes the files of what was fetched and compares every one with the
@@ -86,9 +94,10 @@ func (s *source) checkOut(ctx context.Context, r *repository, ref string) error 
 	}
 	if got.id != r.commit.id || got.tree != r.commit.tree {
 		return tampered("look for refs/replace and for a tag that was moved meanwhile",
-			"the clone holds commit %s, tree %s; the repository says %s, tree %s",
+			"the clone holds commit %s, tree %s; expected commit %s, tree %s",
 			got.id, got.tree, r.commit.id, r.commit.tree)
 	}
+	s.commit = got
 	listing, _, err := r.m.git(s.root, "ls-tree", "-r", "-z", "--full-tree", r.commit.tree).run(ctx)
 	if err != nil {
 		return failed(err, "tree %s cannot be listed: %v", r.commit.tree, err)
@@ -109,6 +118,7 @@ func (s *source) compare(ctx context.Context, r *repository, listing []byte) err
 	if err != nil {
 		return err
 	}
+	s.entries = entries
 	for _, e := range entries {
 		s.paths = append(s.paths, e.path)
 	}
