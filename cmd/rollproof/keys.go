@@ -131,7 +131,7 @@ func (p *program) refuseTracked(file string) error {
 func (p *program) keysPublicCommand() *cli.Command {
 	return p.verb(&cli.Command{
 		Name:   "public",
-		Usage:  "print the public half of KEY (a file or ssh-agent:SHA256:…): PEM, OpenSSH line, fingerprint",
+		Usage:  "print the public half of KEY (a file or ssh-agent:SHA256:…): PEM on stdout, OpenSSH line and fingerprint on stderr",
 		Action: p.keysPublic,
 	}, "KEY")
 }
@@ -148,7 +148,8 @@ func (p *program) keysPublic(ctx *cli.Context) error {
 	if p.json {
 		return p.printJSON(doc)
 	}
-	_, err = fmt.Fprintf(p.stdout, "%s%s\n%s\n", doc.PEM, doc.OpenSSH, doc.KeyID)
+	fmt.Fprintf(p.stderr, "%s\n%s\n", doc.OpenSSH, doc.KeyID)
+	_, err = fmt.Fprint(p.stdout, doc.PEM)
 	return err
 }
 

@@ -53,7 +53,7 @@ func TestScripts(t *testing.T) {
 			return err == nil, nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "commit": commit, "module": module, "validate": validate, "same": same, "append": appendBytes, "agree": agree,
+			"exits": exits, "commit": commit, "module": module, "validate": validate, "same": same, "append": appendBytes, "verifier": verifier, "agree": agree,
 		},
 	})
 }
@@ -151,6 +151,26 @@ func agree(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	exits(ts, false, []string{args[0], "rollproof", "release", "verify-package", args[1], "--key", args[2]})
 	exits(ts, false, []string{args[0], "bash", filepath.Join(ts.Getenv("DOCS"), "formats", "verify.sh"), args[1], args[2]})
+}
+
+// verifier OS/ARCH FILE builds the tiny verifier, which may have 6 MiB.
+func verifier(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: verifier OS/ARCH FILE")
+	}
+	goos, arch, _ := strings.Cut(args[0], "/")
+	file := ts.MkAbs(args[1])
+	for name, value := range map[string]string{"GOOS": goos, "GOARCH": arch, "CGO_ENABLED": "0"} {
+		before := ts.Getenv(name)
+		ts.Setenv(name, value)
+		defer ts.Setenv(name, before)
+	}
+	ts.Check(ts.Exec("go", "build", "-C", filepath.Dir(ts.Getenv("DOCS")), "-trimpath", "-ldflags=-s -w", "-o", file, "./cmd/rollproof-verify"))
+	info, err := os.Stat(file)
+	ts.Check(err)
+	if info.Size() > 6<<20 {
+		ts.Fatalf("%s: %d bytes, the limit is 6 MiB", args[0], info.Size())
+	}
 }
 
 // append TEXT FILE adds text to the end of a file.
