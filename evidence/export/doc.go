@@ -87,6 +87,6 @@
 // tree fails; one of a newer tree is linked to it by the consistency file or by its
 // entries.
 //
-// The file's erased records pass a complete export only where a record of the tree
-// orders it ([Options.Erases]).
+// A complete export may lack the bytes of a record only where a later, verified record
+// of its tree orders to erase them ([Options.Erases]).
 package export

@@ -107,6 +107,7 @@ func TestRefusedSources(t *testing.T) {
 		change func(*export.Source)
 		want   string
 	}{
+		"nobody trusted":  {func(s *export.Source) { s.Authority = nil }, "no key or trust root"},
 		"words":           {func(s *export.Source) { s.Query.Text = "first" }, "text"},
 		"illegal":         {func(s *export.Source) { s.Query.Illegal = true }, "illegal"},
 		"limit":           {func(s *export.Source) { s.Query.Limit = 1 }, "limit"},

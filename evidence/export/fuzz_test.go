@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"hash/crc32"
 	"io"
+	"maps"
+	"math/bits"
 	"slices"
 	"strings"
 	"testing"
@@ -110,6 +113,91 @@ func TestNoFactsAboutExports(t *testing.T) {
 	}
 	if _, err := export.Write(ctx, w.source(t), io.Discard); !errors.Is(err, context.Canceled) {
 		t.Error(err)
+	}
+}
+
+// switching is a medium on which bytes are other ones from their second reading on.
+type switching struct {
+	before, after []byte
+	seen          map[int64]int
+}
+
+func (s switching) ReadAt(p []byte, at int64) (int, error) {
+	n, err := bytes.NewReader(s.before).ReadAt(p, at)
+	for i := range p[:n] {
+		if here := at + int64(i); s.before[here] != s.after[here] {
+			if s.seen[here]++; s.seen[here] > 1 {
+				p[i] = s.after[here]
+			}
+		}
+	}
+	return n, err
+}
+
+// otherDates changes milliseconds in the dates of records.jsonl, which no tree holds,
+// so that its CRC-32 stays: the checksum is linear in the bits that change.
+func otherDates(t *testing.T, data []byte) []byte {
+	t.Helper()
+	type change struct {
+		crc  uint32
+		bits map[int]byte
+	}
+	var basis [32]*change
+	zero := crc32.ChecksumIEEE(make([]byte, len(data)))
+	for at := range data {
+		if !bytes.HasPrefix(data[at:], []byte(`.000Z","proof"`)) {
+			continue
+		}
+		for n := range 9 { // of each digit 0, the bits that lead to 1, 2 and 4
+			flipped := make([]byte, len(data))
+			flipped[at+1+n/3] = 1 << (n % 3)
+			c := &change{crc32.ChecksumIEEE(flipped) ^ zero, map[int]byte{at + 1 + n/3: 1 << (n % 3)}}
+			for c.crc != 0 {
+				b := &basis[bits.Len32(c.crc)-1]
+				if *b == nil {
+					*b = c
+					break
+				}
+				next := &change{c.crc ^ (*b).crc, maps.Clone(c.bits)}
+				for i, v := range (*b).bits {
+					next.bits[i] ^= v
+				}
+				c = next
+			}
+			if c.crc == 0 {
+				out := slices.Clone(data)
+				for i, v := range c.bits {
+					out[i] ^= v
+				}
+				return out
+			}
+		}
+	}
+	t.Fatal("no other dates with this CRC-32")
+	return nil
+}
+
+// TestSwitchedWhileVerified changes what is verified between two readings of it, with
+// the same CRC-32 and not.
+func TestSwitchedWhileVerified(t *testing.T) {
+	w, list := samples(t)
+	data := list[2]
+	forged := unpack(t, data)
+	forged.files["records.jsonl"] = otherDates(t, forged.files["records.jsonl"])
+	switched := map[string][]byte{"dates": forged.pack(t)}
+	for _, part := range []string{`:06.000Z"`, `"schema": "https://`, `"issued": "20`, "rollproof-leaf/v1", "bundle.v0.3", "example.com/evidence"} {
+		at := bytes.Index(data, []byte(part))
+		switched[part] = slices.Clone(data)
+		switched[part][at+2] ^= 1
+	}
+	for name, after := range switched {
+		if len(after) != len(data) || bytes.Equal(after, data) {
+			t.Fatalf("%s: nothing to switch", name)
+		}
+		r, err := export.Verify(t.Context(), switching{data, after, map[int64]int{}}, int64(len(data)), w.options(t))
+		if err != nil || r.Result != export.Fail {
+			t.Errorf("%s: %v, %v", name, r, err)
+		}
 	}
 }
 

@@ -1,7 +1,6 @@
 package export
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
 	"crypto/ed25519"
@@ -216,13 +215,15 @@ func (v *verification) checkEntries() error {
 		v.fail(checkEntries, tileFolder, "entries that make the checkpoint's tree", err.Error(), "")
 		return v.ctx.Err()
 	}
-	v.entries = v.newEntries()
-	for leaf, err := range v.entries.all(v.tree.Size) {
+	list := v.newEntries()
+	for leaf, err := range list.all(v.tree.Size) {
 		if err != nil {
-			return err
+			v.fail(checkEntries, tileFolder, "entries that make the checkpoint's tree", err.Error(), "")
+			return v.ctx.Err()
 		}
 		v.typeCount(leaf.PredicateType).Tree++
 	}
+	v.entries = list
 	v.pass(checkEntries, fmt.Sprintf("%d entries", v.tree.Size))
 	return nil
 }
@@ -245,13 +246,4 @@ func (v *verification) listTypes() {
 		v.report.Types = append(v.report.Types, *t)
 	}
 	slices.SortFunc(v.report.Types, func(a, b TypeCount) int { return cmp.Compare(a.PredicateType, b.PredicateType) })
-}
-
-// openRecords opens records.jsonl.
-func (v *verification) openRecords() (*bufio.Reader, error) {
-	f, err := v.zip.Open(recordsFile)
-	if err != nil {
-		return nil, err
-	}
-	return bufio.NewReaderSize(contextReader{v.ctx, f}, 64<<10), nil
 }

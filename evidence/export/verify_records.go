@@ -1,6 +1,9 @@
 package export
 
 import (
+	"bufio"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +12,7 @@ import (
 
 	"github.com/rollproof/rollproof/evidence"
 	"github.com/rollproof/rollproof/evidence/translog"
+	"github.com/rollproof/rollproof/release/archive"
 )
 
 // A walk goes over the lines of records.jsonl.
@@ -51,26 +55,37 @@ func (v *verification) checkRecords() error {
 	return nil
 }
 
+// errChanged is returned where somebody writes to the export while it is verified.
+var errChanged = errors.New("it changed while it was verified")
+
+// lines goes over the lines, which must be the bytes of the first pass: dates stand in
+// no signed statement and in no tree, but for the digest of this file in the index.
 func (w *walk) lines() error {
-	r, err := w.openRecords()
+	f, err := w.zip.Open(recordsFile)
 	if err != nil {
 		return err
 	}
+	sum := sha256.New()
+	r := bufio.NewReaderSize(io.TeeReader(contextReader{w.ctx, f}, sum), 64<<10)
 	var buffer []byte
 	for n := 1; ; n++ {
 		buffer, err = readLine(r, buffer)
+		name, bad := fmt.Sprintf("line %d", n), (*archive.Error)(nil)
 		switch {
-		case errors.Is(err, io.EOF):
+		case errors.Is(err, io.EOF) && hex.EncodeToString(sum.Sum(nil)) == w.sums[recordsFile].SHA256:
+			return nil
+		case errors.Is(err, io.EOF), errors.As(err, &bad):
+			w.fail(checkRecords, recordsFile, "the bytes of the first pass", errChanged.Error(), "")
 			return nil
 		case errors.Is(err, errLong):
-			w.fail(checkRecords, fmt.Sprintf("line %d", n), "a record", err.Error(), "")
+			w.fail(checkRecords, name, "a record", err.Error(), "")
 			return nil
 		case err != nil:
 			return err
 		}
 		l, err := parseLine(buffer)
 		if err != nil {
-			w.fail(checkRecords, fmt.Sprintf("line %d", n), "a record", err.Error(), "")
+			w.fail(checkRecords, name, "a record", err.Error(), "")
 			continue
 		}
 		w.line(l)

@@ -47,7 +47,7 @@ var ErrNoCheckpoint = errors.New("the log has no checkpoint yet")
 // Write writes the export of a store up to its newest checkpoint, and returns its
 // index. It refuses what its reader would: a record that is not what its envelope or
 // the log says, a signer who is no auditor. Nothing of w counts after an error.
-// Errors are [ErrNoCheckpoint], [*evidence.QueryError], [*checkpoint.RewrittenError]
+// Errors are [ErrNoCheckpoint], [evidence.ErrNoAuthority], [*evidence.QueryError], [*checkpoint.RewrittenError]
 // for a log that does not begin with the tree of s.Since, and others.
 func Write(ctx context.Context, s Source, w io.Writer) (Index, error) {
 	e := &exporter{Source: s, spool: spool{to: s.Scratch}, blobs: map[evidence.Digest]bool{}}
@@ -73,6 +73,9 @@ type exporter struct {
 
 // check refuses what can't be exported before anything is read.
 func (e *exporter) check(context.Context) error {
+	if e.Authority == nil || e.Chain == nil {
+		return evidence.ErrNoAuthority
+	}
 	q, err := checkedQuery(e.Query)
 	if err != nil {
 		return err
