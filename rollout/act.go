@@ -22,6 +22,14 @@ const (
 	ObservationType = evidence.Namespace + "observation/v1"
 	HoldType        = evidence.Namespace + "hold/v1"
 	LiftType        = evidence.Namespace + "lift/v1"
+
+	PromotionRequestType   = evidence.Namespace + "promotion-request/v1"
+	RollbackRequestType    = evidence.Namespace + "rollback-request/v1"
+	ApprovalType           = evidence.Namespace + "approval/v1"
+	DenialType             = evidence.Namespace + "denial/v1"
+	RevocationType         = evidence.Namespace + "approval-revocation/v1"
+	PromotionExecutionType = evidence.Namespace + "promotion-execution/v1"
+	RollbackExecutionType  = evidence.Namespace + "rollback-execution/v1"
 )
 
 // An Act is a statement at an index of a log. Its caller has verified the envelope's
@@ -109,10 +117,12 @@ type deed interface {
 type signed struct {
 	Act
 	person string
+	role   trust.Role
 	// threshold is how many persons the policy role needs under the trust version
 	// that counts for this act.
 	threshold int
 	trust     TrustVersion // that counts
+	authority trust.Authority
 }
 
 // readers know the statements of this package by predicate type.
@@ -124,6 +134,14 @@ var readers = map[string]func([]byte) (deed, error){
 	ObservationType: reader[Observation](ObservationType),
 	HoldType:        reader[Hold](HoldType),
 	LiftType:        reader[Lift](LiftType),
+
+	PromotionRequestType:   reader[PromotionRequest](PromotionRequestType),
+	RollbackRequestType:    reader[RollbackRequest](RollbackRequestType),
+	ApprovalType:           reader[Approval](ApprovalType),
+	DenialType:             reader[Denial](DenialType),
+	RevocationType:         reader[ApprovalRevocation](RevocationType),
+	PromotionExecutionType: reader[PromotionExecution](PromotionExecutionType),
+	RollbackExecutionType:  reader[RollbackExecution](RollbackExecutionType),
 }
 
 // reader returns the strict reader of statements of one type.

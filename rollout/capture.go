@@ -32,11 +32,11 @@ type spot struct{ environment, ring, target string }
 type holding struct {
 	manifest evidence.Digest
 	version  string
-	rollout  evidence.Digest // the capture that put it there
+	rollout  evidence.Digest // the capture or execution that put it there
 }
 
 // Holding returns the release that a target holds by this log: that of the newest
-// rollout which succeeded there.
+// rollout which succeeded there, promotion or rollback which was executed there.
 func (s *State) Holding(environment, ring, target string) Rollback {
 	h, ok := s.held[spot{environment, ring, target}]
 	if !ok {
@@ -110,6 +110,9 @@ func (r *Rollout) judgeRing(s *State, ring Ring) *Refusal {
 	if !ok {
 		return refuse(CodeRule, "", "%s is no executed promotion of this log", r.Execution)
 	}
+	if p := s.promotions[act]; p != nil && !p.undone.IsZero() {
+		return refuse(CodeRule, "promote it again", "promotion %s was rolled back", r.Execution).about(p.undone)
+	}
 	if e.manifest != r.Manifest || e.environment != r.Environment || e.ring != r.Ring {
 		return refuse(CodeRule, "", "promotion %s put release %s into ring %s of %s, not %s into ring %s of %s",
 			r.Execution, e.manifest, e.ring, e.environment, r.Manifest, r.Ring, r.Environment).about(act)
@@ -127,7 +130,10 @@ func (r *Rollout) judgeHeld(s *State, _ Ring) *Refusal {
 	if len(held) == 0 {
 		return nil
 	}
-	h := held[0]
+	return heldRefusal(held[0])
+}
+
+func heldRefusal(h OpenHold) *Refusal {
 	return refuse(CodeRule, "the policy role lifts a hold: rollproof release hold --lift", "%s is held by %s: %s",
 		heldWords(h.Environment, h.Ring, h.Target), h.Person, archive.Printable(h.Reason)).about(h.Act)
 }
@@ -217,15 +223,15 @@ func (r *Rollout) content() Rollout {
 // without a log names nothing to go back to, which is no lie.
 func (r *Rollout) judgeRollback(s *State) *Refusal {
 	for _, t := range r.Targets {
-		now, ok := s.held[spot{r.Environment, r.Ring, t.ID}]
-		if t.Rollback.Manifest == "" || ok && t.Rollback == (Rollback{now.manifest.String(), now.version}) {
+		now, act := s.goesBack(r.Environment, r.Ring, t.ID, r.Execution)
+		if t.Rollback.Manifest == "" || t.Rollback == now {
 			continue
 		}
-		if !ok {
-			return refuse(CodeConflict, "capture again", "stale plan: target %s goes back to %s (%s), and by this log it holds nothing", t.ID, t.Rollback.Version, t.Rollback.Manifest)
+		refusal := refuse(CodeConflict, "capture again", "stale plan: target %s goes back to %s, and by this log it holds %s", t.ID, t.Rollback.words(), now.held())
+		if now.Manifest == "" {
+			return refusal
 		}
-		return refuse(CodeConflict, "capture again", "stale plan: target %s goes back to %s (%s), and by this log it holds %s (%s)",
-			t.ID, t.Rollback.Version, t.Rollback.Manifest, now.version, now.manifest).about(now.rollout)
+		return refusal.about(act)
 	}
 	return nil
 }

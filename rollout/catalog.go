@@ -10,6 +10,9 @@ import (
 var kinds = map[string]evidence.Kind{
 	PolicyType: evidence.KindPolicy, PopulationType: evidence.KindPolicy, HoldType: evidence.KindHold, LiftType: evidence.KindHold,
 	RolloutType: evidence.KindRollout, StatusType: evidence.KindRolloutStatus, ObservationType: evidence.KindObservation,
+	PromotionRequestType: evidence.KindPromotionRequest, RollbackRequestType: evidence.KindPromotionRequest,
+	ApprovalType: evidence.KindApproval, DenialType: evidence.KindApproval, RevocationType: evidence.KindApproval,
+	PromotionExecutionType: evidence.KindPromotionExecution, RollbackExecutionType: evidence.KindRollbackExecution,
 }
 
 // CatalogEntries says what the statements of this package are to an evidence store.
@@ -24,9 +27,23 @@ func CatalogEntries() []evidence.Entry {
 				if err != nil {
 					return evidence.Facts{}, err
 				}
-				return d.facts(), nil
+				return ownFacts(predicateType, d.facts(), evidence.DigestOf(statement)), nil
 			},
 		})
 	}
 	return list
+}
+
+// ownFacts makes a request, an approval and an execution found by its own id too,
+// which is its act.
+func ownFacts(predicateType string, f evidence.Facts, act evidence.Digest) evidence.Facts {
+	switch predicateType {
+	case PromotionRequestType, RollbackRequestType:
+		f.Request = act.String()
+	case ApprovalType, DenialType:
+		f.Approval = act.String()
+	case PromotionExecutionType, RollbackExecutionType:
+		f.Execution = act.String()
+	}
+	return f
 }

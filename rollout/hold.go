@@ -158,6 +158,7 @@ func (l *Lift) judge(s *State, _ signed) *Refusal {
 
 func (l *Lift) apply(s *State, by signed) {
 	i := s.holdIndex(l.Hold)
+	s.unheld = append(s.unheld, liftedHold{s.holds[i], by.Digest, by.Index, by.Recorded, by.person})
 	s.holds = slices.Delete(s.holds, i, i+1)
 	s.lifted[l.Hold] = by.Digest
 }

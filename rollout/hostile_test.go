@@ -20,7 +20,8 @@ import (
 // everyStatement is one legal act of each type, by predicate type.
 func everyStatement(t testing.TB) (map[string]Act, *world) {
 	t.Helper()
-	w := newWorld(t)
+	st := newStage(t)
+	w := st.world
 	w.signPolicy(DefaultRules())
 	w.succeeded()
 	hold := w.do(act(w, "policy", must[evidence.Statement[Hold]](t)(w.s.HoldRing(w.head("policy"), w.ring("pilot"), "incident"))))
@@ -28,6 +29,12 @@ func everyStatement(t testing.TB) (map[string]Act, *world) {
 	acts := map[string]Act{}
 	for _, a := range w.acts {
 		acts[a.PredicateType] = a
+	}
+	st.everyDecision()
+	for _, a := range w.acts {
+		if _, seen := acts[a.PredicateType]; !seen {
+			acts[a.PredicateType] = a
+		}
 	}
 	if acts[HoldType].Digest != hold.Digest || len(acts) != len(readers) {
 		t.Fatalf("%d types", len(acts))

@@ -124,7 +124,7 @@ func (s *State) Readiness(id string, in Integrity, now time.Time) Readiness {
 	for _, rule := range readiness {
 		r.Reasons = append(r.Reasons, rule(inquiry{s, t, in, now, stage})...)
 	}
-	r.Notes = append(r.Notes, t.notes(s.policy.Rules, r.NextRing)...)
+	r.Notes = append(append(r.Notes, t.notes(s.policy.Rules, r.NextRing)...), s.emergencyNotes(r.NextRing)...)
 	r.Grade = worst(r.Reasons)
 	return r
 }

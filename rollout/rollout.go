@@ -100,7 +100,7 @@ func NewRollout(h Head, pkg *Package, s *State, c Capture) (evidence.Statement[R
 	for _, t := range targets {
 		chosen := Target{t.ID, t.Platform, t.Binary, t.SHA256, t.InstallPath, Rollback{}}
 		if s != nil {
-			chosen.Rollback = s.Holding(c.Environment, c.Ring, t.ID)
+			chosen.Rollback, _ = s.goesBack(c.Environment, c.Ring, t.ID, r.Execution)
 		}
 		r.Targets = append(r.Targets, chosen)
 	}

@@ -42,6 +42,7 @@ type core struct {
 	lifted      map[evidence.Digest]evidence.Digest // by hold, the lift
 	executions  map[evidence.Digest]execution
 	held        map[spot]holding
+	paths
 }
 
 // An IllegalAct is an act that changed nothing, and why.
@@ -65,7 +66,7 @@ func NewState(o Options) *State {
 			policy:    PolicyInForce{Rules: rules, Digest: rules.Digest(), Default: true},
 			proposals: map[evidence.Digest]*proposal{}, versions: map[string]claim{}, rollouts: map[string]*track{},
 			populations: map[site]*populated{}, lifted: map[evidence.Digest]evidence.Digest{},
-			executions: map[evidence.Digest]execution{}, held: map[spot]holding{},
+			executions: map[evidence.Digest]execution{}, held: map[spot]holding{}, paths: noPaths(),
 		},
 	}
 }
@@ -202,6 +203,7 @@ func (s *State) sign(d deed, a Act) (signed, *Refusal) {
 		return by, refuse(CodeEvidence, "", "the act names %s (%s) as its signer, and %s (%s) signed it", h.Actor.KeyID, h.Actor.Person, named.KeyID, named.Person)
 	}
 	by.person, by.threshold, by.trust = ruling.Signer.Person, authority.Threshold(trust.Policy), s.trust
+	by.role, by.authority = ruling.Signer.Role, authority
 	if h.Trust.Version > s.trust.Version {
 		by.trust = h.Trust
 	}

@@ -207,12 +207,8 @@ func (c *StatusChange) apply(s *State, by signed) {
 	if !slices.Contains(t.operators, by.person) {
 		t.operators = append(t.operators, by.person)
 	}
-	if c.Status != StatusSucceeded {
-		return
-	}
-	t.succeeded = by.Recorded
-	for _, target := range t.Targets {
-		s.held[spot{t.Environment, t.Ring, target.ID}] = holding{t.Manifest, t.Release.Version, t.digest}
+	if c.Status == StatusSucceeded {
+		t.succeed(s, by)
 	}
 }
 

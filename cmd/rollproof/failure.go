@@ -21,6 +21,7 @@ const (
 	exitUsage    = 2 // usage or configuration
 	exitEvidence = 3 // evidence is bad
 	exitRule     = 4 // a rule said no
+	exitApproval = 5 // an approval is missing or does not count
 	exitConflict = 6 // somebody else was first
 )
 

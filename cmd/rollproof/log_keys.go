@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -131,8 +132,9 @@ func (p *program) openCheckpoint(ctx *cli.Context, store *sqlite.Store, note []b
 			return signed, nil
 		}
 	}
-	if err == nil {
-		err = errors.New("the trust root lists no key of the role log")
+	var unsigned *translog.SignatureError
+	if err == nil || errors.As(err, &unsigned) {
+		return none, failure{exitEvidence, fmt.Sprintf("the checkpoint is signed by none of the %d keys that are trusted as the log's", len(trusted)), "the root's owners list the log's key: rollproof trust edit --add-key PUB --role log; or give --log-key PUB"}
 	}
 	return none, badLog(err)
 }

@@ -102,7 +102,10 @@ func (p *program) app() *cli.App {
 		Action:                    unknownCommand,
 		Commands: []*cli.Command{
 			p.group("release", "make and verify packages, and put them where they run", p.packageCommand(), p.verifyPackageCommand(), p.signCommand(), p.timestampCommand(), p.reproduceCommand(), p.validateUpgradeCommand(), p.scanCommand(),
-				p.captureRolloutCommand(), p.verifyRolloutCommand(), p.updateRolloutCommand(), p.populationCommand(), p.observeCommand(), p.rolloutStatusCommand(), p.holdCommand()),
+				p.captureRolloutCommand(), p.verifyRolloutCommand(), p.updateRolloutCommand(), p.populationCommand(), p.observeCommand(), p.rolloutStatusCommand(), p.holdCommand(),
+				p.requestPromotionCommand(), p.executePromotionCommand(), p.requestRollbackCommand(), p.executeRollbackCommand(), p.rollbackCommand(),
+				p.ringsCommand(), p.diffRingsCommand(), p.historyCommand()),
+			p.approvalCommand(),
 			p.policyCommand(),
 			p.configCommand(),
 			p.initCommand(),

@@ -1,0 +1,339 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/rollproof/rollproof/evidence"
+	"github.com/rollproof/rollproof/evidence/envelope"
+	"github.com/rollproof/rollproof/evidence/sqlite"
+	"github.com/rollproof/rollproof/evidence/trust"
+	"github.com/rollproof/rollproof/release"
+	"github.com/rollproof/rollproof/rollout"
+	"github.com/urfave/cli/v2"
+)
+
+// promotionFlags are those of commands that decide about a promotion.
+func promotionFlags(more ...cli.Flag) []cli.Flag {
+	return append(append(actFlags(), configFlag(),
+		&cli.StringFlag{Name: "package", Usage: "the package's `DIR|ZIP` (default: its files in the store)"},
+		&cli.StringFlag{Name: "out", Value: ".rollproof/promotion", Usage: "`DIR` below which the signed files are written"},
+		&cli.StringFlag{Name: "trusted-root", Hidden: true},
+	), more...)
+}
+
+func reasonFlag() cli.Flag {
+	return &cli.StringFlag{Name: "reason", Usage: "`TEXT`: why", Required: true}
+}
+
+func (p *program) requestPromotionCommand() *cli.Command {
+	return p.verb(&cli.Command{
+		Name:        "request-rollout-promotion",
+		Usage:       "ask, signed, that a ready rollout enters the next ring",
+		Description: "Everything is verified again. The request binds the plan (per target, what goes and what comes), the evidence and the rules in force by digest. Asked again with another plan, it supersedes the one before.",
+		Flags: promotionFlags(reasonFlag(),
+			&cli.StringFlag{Name: "target-ring", Usage: "the `RING` to enter (default: the next one)"},
+			&cli.StringSliceFlag{Name: "deployment-id", Usage: "a deployment target `ID`; may be repeated (default: all of the rollout's)"},
+			&cli.StringFlag{Name: "expires", Value: "7d", Usage: "until when it can be executed: `DAYS` or a date, at most 30 days"},
+			&cli.BoolFlag{Name: "pre-approve-rollback", Usage: "let the same approvals cover going back to what each target holds now, once, until the request expires"},
+		),
+		Action: p.requestPromotion,
+	}, "ROLLOUT-ID")
+}
+
+func (p *program) requestPromotion(ctx *cli.Context) error {
+	id := ctx.Args().First()
+	a, err := p.signing(ctx)
+	if err != nil {
+		return err
+	}
+	store, project, err := a.openRollout(id)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	integrity, err := a.intact(store, project, id)
+	if err != nil {
+		return err
+	}
+	done, err := record(a, store, project, func(s *rollout.State, h rollout.Head, now time.Time) (evidence.Statement[rollout.PromotionRequest], []evidence.Blob, error) {
+		var none evidence.Statement[rollout.PromotionRequest]
+		if err := a.draftInForce(s); err != nil {
+			return none, nil, err
+		}
+		ring := ctx.String("target-ring")
+		if ring == "" {
+			ring = s.Readiness(id, integrity, now).NextRing
+		}
+		ask, err := a.ask(store, now)
+		if err != nil {
+			return none, nil, err
+		}
+		ask.Targets = ctx.StringSlice("deployment-id")
+		if ctx.Bool("pre-approve-rollback") {
+			ask.Rollback = preApproved(s, id, ring, ask)
+		}
+		st, err := s.NewPromotionRequest(h, id, ring, integrity, ask, now)
+		return st, nil, badInput(err)
+	})
+	if err != nil {
+		return err
+	}
+	return a.showRequest(store, project, done)
+}
+
+// intact verifies a rollout and its package before anything is written.
+func (a *acting) intact(store *sqlite.Store, project, id string) (rollout.Integrity, error) {
+	state, err := a.state(store, project)
+	if err != nil {
+		return rollout.Integrity{}, err
+	}
+	if _, err := progressOf(state, id); err != nil {
+		return rollout.Integrity{}, err
+	}
+	return a.integrity(store, state, id)
+}
+
+// draftInForce refuses a rollproof.yaml whose policy is not the one that counts.
+func (a *acting) draftInForce(s *rollout.State) error {
+	file := a.ctx.String("config")
+	if _, err := os.Stat(file); errors.Is(err, os.ErrNotExist) && !a.ctx.IsSet("config") {
+		return nil
+	}
+	c, err := a.readDraft(file)
+	if err != nil {
+		return err
+	}
+	if c.Policy == nil || c.Name != "" && c.Name != s.Project() || c.Policy.Digest() == s.Policy().Digest {
+		return nil
+	}
+	return failure{exitRule, fmt.Sprintf("the policy in %s is not the one in force: %s, and %s counts", file, c.Policy.Digest(), s.Policy().Digest), "rollproof policy diff shows it; sign it, or take it out"}
+}
+
+// ask is what a requester decides, for the log of this store.
+func (a *acting) ask(store *sqlite.Store, now time.Time) (rollout.Ask, error) {
+	expires, err := parseTime("expires", a.ctx.String("expires"), now)
+	if err != nil {
+		return rollout.Ask{}, err
+	}
+	origin, err := a.origin(store)
+	first := a.chain.Files()[trust.FileName(1)]
+	return rollout.Ask{TrustRoot: trust.Digest(first), Origin: origin, Expires: expires, Reason: a.ctx.String("reason")}, err
+}
+
+// origin is the store's log, "" where it has no identity.
+func (a *acting) origin(r evidence.Reader) (string, error) {
+	id, err := r.Log(a.ctx.Context)
+	if errors.Is(err, evidence.ErrNoLog) {
+		return "", nil
+	}
+	return id.Origin, badStore(err)
+}
+
+// preApproved is going back to what the targets hold in a ring now.
+func preApproved(s *rollout.State, id, ring string, ask rollout.Ask) *rollout.PreApproved {
+	progress, _ := s.Progress(id)
+	stage, _ := s.Policy().Rules.Ring(ring)
+	back := &rollout.PreApproved{Until: ask.Expires.UTC().Truncate(time.Second), Uses: 1}
+	for _, t := range progress.Rollout.Targets {
+		if len(ask.Targets) > 0 && !slices.Contains(ask.Targets, t.ID) {
+			continue
+		}
+		if manifest, err := evidence.ParseDigest(s.Holding(stage.Environment, ring, t.ID).Manifest); err == nil {
+			back.To = append(back.To, rollout.Return{ID: t.ID, Manifest: manifest})
+		}
+	}
+	if len(back.To) == 0 {
+		return nil
+	}
+	return back
+}
+
+// showRequest writes the files of a request and prints it.
+func (a *acting) showRequest(store *sqlite.Store, project string, done evidence.Added) error {
+	state, err := a.state(store, project)
+	if err != nil {
+		return err
+	}
+	status, ok := state.Request(done.Record.Act.String(), a.now())
+	if !ok {
+		return badStore(evidence.ErrNotFound)
+	}
+	files, err := a.writeAct(done, status.ID)
+	if err != nil {
+		return err
+	}
+	notes := []string{"request " + status.ID}
+	for _, step := range status.Plan {
+		notes = append(notes, stepWords(step))
+	}
+	if status.Unattended {
+		notes = append(notes, "unattended: the policy asks nobody to approve")
+	} else {
+		notes = append(notes, "next: rollproof approval approve "+status.ID)
+	}
+	return a.showAct(done, fmt.Sprintf("asked: %s of %s into ring %s", status.Kind, status.Rollout, status.TargetRing), files, notes)
+}
+
+func stepWords(s rollout.Step) string {
+	from := s.Outgoing.Version
+	if from == "" {
+		from = "nothing"
+	}
+	words := fmt.Sprintf("%s: %s → %s", s.ID, from, s.Incoming.Version)
+	for _, mark := range []struct {
+		set  bool
+		word string
+	}{{s.Downgrade, "a downgrade"}, {!s.Covered, "not observed"}, {s.Exception != "", "by exception: " + s.Exception}} {
+		if mark.set {
+			words += ", " + mark.word
+		}
+	}
+	return words
+}
+
+// writeAct writes the files of a recorded act below --out.
+func (a *acting) writeAct(done evidence.Added, id string) ([]string, error) {
+	b, err := envelope.ParseBundle(done.Record.Envelope)
+	if err != nil {
+		return nil, err
+	}
+	files, err := rollout.ActFiles(b)
+	if err != nil {
+		return nil, err
+	}
+	dir := filepath.Join(a.ctx.String("out"), id)
+	var names []string
+	for name := range files {
+		names = append(names, filepath.Join(dir, name))
+	}
+	slices.Sort(names)
+	return names, writeAll(dir, files)
+}
+
+func (p *program) executePromotionCommand() *cli.Command {
+	return p.verb(&cli.Command{
+		Name:  "execute-rollout-promotion",
+		Usage: "record, signed, that an approved promotion is executed; everything is checked again first",
+		Description: "REQUEST is its id or digest. Of two simultaneous executions one wins, the other gets exit code 6; so does a plan that no longer fits. --check judges and records nothing. " +
+			"--break-glass INCIDENT, with a key of that role, goes past quorum and windows, never past a denial, a hold, the order of rings or a failing package, and blocks the ring until a quorum closes it.",
+		Flags: promotionFlags(
+			&cli.BoolFlag{Name: "check", Usage: "judge, and record nothing"},
+			&cli.StringFlag{Name: "break-glass", Usage: "an emergency, under this `INCIDENT`"},
+		),
+		Action: p.executePromotion,
+	}, "REQUEST")
+}
+
+// errChecked undoes a transaction that was only a check.
+var errChecked = errors.New("nothing was recorded")
+
+func (p *program) executePromotion(ctx *cli.Context) error {
+	a, err := p.signing(ctx)
+	if err != nil {
+		return err
+	}
+	store, err := p.writeStore(ctx)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	project, request, err := a.findRequest(store, ctx.Args().First())
+	if err != nil {
+		return err
+	}
+	integrity, err := a.intact(store, project, request.Rollout)
+	if err != nil {
+		return err
+	}
+	compose := func(s *rollout.State, h rollout.Head, now time.Time) (evidence.Statement[rollout.PromotionExecution], []evidence.Blob, error) {
+		var none evidence.Statement[rollout.PromotionExecution]
+		if err := a.draftInForce(s); err != nil {
+			return none, nil, err
+		}
+		enaction, err := a.enaction(store)
+		if err != nil {
+			return none, nil, err
+		}
+		st, err := s.NewPromotionExecution(h, request.Act, integrity, enaction, now)
+		return st, nil, badInput(err)
+	}
+	if ctx.Bool("check") {
+		return a.checked(checkOnly(a, store, project, compose), request)
+	}
+	done, err := once(record(a, store, project, compose))
+	if err != nil {
+		return err
+	}
+	files, err := a.writeAct(done, request.ID)
+	if err != nil {
+		return err
+	}
+	var notes []string
+	for _, step := range request.Plan {
+		notes = append(notes, stepWords(step))
+	}
+	if ctx.String("break-glass") != "" {
+		notes = append(notes, "the glass of ring "+request.TargetRing+" is broken: a quorum closes it, due in 72 h: rollproof approval approve "+done.Record.Act.String())
+	}
+	notes = append(notes, "next: rollproof release capture-rollout PKG --ring "+request.TargetRing+" --execution "+done.Record.Act.String())
+	return a.showAct(done, fmt.Sprintf("executed: %s is in ring %s", request.Version, request.TargetRing), files, notes)
+}
+
+// once refuses an execution that is recorded already: whoever runs it twice must know
+// that it happened once.
+func once(done evidence.Added, err error) (evidence.Added, error) {
+	if err == nil && !done.New {
+		return done, failure{exitConflict, fmt.Sprintf("it is executed already, by record %d: %s", done.Record.Index, done.Record.Act), "rollproof release rings shows what is where"}
+	}
+	return done, err
+}
+
+// checkOnly judges an act as record does, and undoes the transaction.
+func checkOnly[P any](a *acting, store *sqlite.Store, project string, compose func(*rollout.State, rollout.Head, time.Time) (evidence.Statement[P], []evidence.Blob, error)) error {
+	_, err := record(a, store, project, func(s *rollout.State, h rollout.Head, now time.Time) (evidence.Statement[P], []evidence.Blob, error) {
+		st, blobs, err := compose(s, h, now)
+		if err != nil {
+			return st, nil, err
+		}
+		_, data, err := sign(a, st)
+		if err != nil {
+			return st, nil, err
+		}
+		examined, err := a.intake().Examine(data)
+		if err != nil {
+			return st, nil, err
+		}
+		refusal, err := a.judge(store, s, examined, now)
+		if err == nil && refusal != nil {
+			err = refusal
+		}
+		if err == nil {
+			err = errChecked
+		}
+		return st, blobs, err
+	})
+	return err
+}
+
+// checked says that a check passed.
+func (a *acting) checked(err error, request rollout.RequestStatus) error {
+	if !errors.Is(err, errChecked) {
+		return err
+	}
+	if a.json {
+		return a.printJSON(map[string]any{"schema": evidence.Namespace + "execution-check/v1", "request": request.Act, "id": request.ID, "result": release.Pass})
+	}
+	_, err = fmt.Fprintf(a.stdout, "%s %s could be executed now; nothing was recorded\n", a.terminal(a.stdout).result(release.Pass), request.ID)
+	return err
+}
+
+// enaction is what an executor brings.
+func (a *acting) enaction(store *sqlite.Store) (rollout.Enaction, error) {
+	origin, err := a.origin(store)
+	return rollout.Enaction{Origin: origin, Incident: a.ctx.String("break-glass")}, err
+}
