@@ -234,8 +234,8 @@ func (p *program) userDirectory(variable, below string) string {
 	if base == "" && p.env("HOME") != "" {
 		base = filepath.Join(p.env("HOME"), below)
 	}
-	if base == "" {
-		base = p.env("LOCALAPPDATA")
+	if local := p.env("LOCALAPPDATA"); base == "" && local != "" {
+		base = filepath.Join(local, strings.ToLower(strings.TrimSuffix(strings.TrimPrefix(variable, "XDG_"), "_HOME")))
 	}
 	if !filepath.IsAbs(base) {
 		return ""

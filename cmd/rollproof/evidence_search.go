@@ -70,7 +70,7 @@ func (p *program) filters(ctx *cli.Context) (evidence.Query, error) {
 		Illegal: ctx.Bool("illegal"), Text: strings.Join(ctx.Args().Slice(), " "),
 		Order: evidence.Order(ctx.String("order")), Limit: ctx.Int("limit"), Cursor: ctx.String("cursor"),
 	}
-	if q.Limit < 1 {
+	if q.Limit < 1 && ctx.IsSet("limit") {
 		return q, usagef("1 to "+strconv.Itoa(evidence.MaxLimit), "--limit: %d", q.Limit)
 	}
 	for _, k := range ctx.StringSlice("metadata-kind") {
