@@ -200,7 +200,8 @@ func (a *acting) maySign(r evidence.Record) error {
 // it is a refusal.
 func badInput(err error) error {
 	var refusal *rollout.Refusal
-	if err == nil || errors.As(err, &refusal) {
+	var refused *evidence.RefusedError
+	if err == nil || errors.As(err, &refusal) || errors.As(err, &refused) {
 		return err
 	}
 	return usagef("see --help", "%v", err)
@@ -261,7 +262,11 @@ func (a *acting) showAct(done evidence.Added, what string, files, notes []string
 	if !done.New {
 		word = "recorded before"
 	}
-	fmt.Fprintf(a.stdout, "%s\n%s as %d  %s\n", what, word, done.Record.Index, done.Record.Act)
+	if done.Record.Recorded.IsZero() {
+		fmt.Fprintf(a.stdout, "%s\nsigned  %s\n", what, done.Record.Act)
+	} else {
+		fmt.Fprintf(a.stdout, "%s\n%s as %d  %s\n", what, word, done.Record.Index, done.Record.Act)
+	}
 	for _, f := range files {
 		fmt.Fprintf(a.stdout, "wrote %s\n", f)
 	}

@@ -103,7 +103,7 @@ func (p *program) app() *cli.App {
 		Commands: []*cli.Command{
 			p.group("release", "make and verify packages, and put them where they run", p.packageCommand(), p.verifyPackageCommand(), p.signCommand(), p.timestampCommand(), p.reproduceCommand(), p.validateUpgradeCommand(), p.scanCommand(),
 				p.captureRolloutCommand(), p.verifyRolloutCommand(), p.updateRolloutCommand(), p.populationCommand(), p.observeCommand(), p.rolloutStatusCommand(), p.holdCommand(),
-				p.requestPromotionCommand(), p.executePromotionCommand(), p.requestRollbackCommand(), p.executeRollbackCommand(), p.rollbackCommand(),
+				p.requestPromotionCommand(), p.executePromotionCommand(), p.verifyPromotionCommand(), p.requestRollbackCommand(), p.executeRollbackCommand(), p.rollbackCommand(),
 				p.ringsCommand(), p.diffRingsCommand(), p.historyCommand()),
 			p.approvalCommand(),
 			p.policyCommand(),
