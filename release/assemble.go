@@ -45,16 +45,17 @@ type Supplier struct {
 
 // Ingredients are what a package is made from.
 type Ingredients struct {
-	Plan     *Plan
-	Built    []Built
-	Facts    SourceFacts
-	Settings Settings
-	Tool     string            // rollproof's own version
-	DryRun   bool              //
-	Signer   envelope.Signer   // nil in a dry run, and only there
-	Trust    map[string][]byte // files for trust/, by name
-	Source   []string          // paths of the carried source, which lies in the tree; none without
-	Link     LinkWriter        // nil leaves the in-toto link out
+	Plan      *Plan
+	Built     []Built
+	Facts     SourceFacts
+	Settings  Settings
+	Tool      string            // rollproof's own version
+	DryRun    bool              //
+	Signer    envelope.Signer   // nil in a dry run, and only there
+	Trust     map[string][]byte // files for trust/, by name
+	Source    []string          // paths of the carried source, which lies in the tree; none without
+	CycloneDX bool              // a CycloneDX document beside the SPDX one
+	Link      LinkWriter        // nil leaves the in-toto link out
 }
 
 // A LinkWriter makes the in-toto link of a package, from the sha256 of the commit's
@@ -217,11 +218,7 @@ func (a *assembly) writeDocument(path string, doc any, schema string, role Role)
 }
 
 func (a *assembly) writeLayer0() error {
-	spdx, err := a.sbom()
-	if err != nil {
-		return fmt.Errorf("%s: %w", SBOMPath(a.identity.Project), err)
-	}
-	if err := a.write(SBOMPath(a.identity.Project), spdx, RoleSBOM); err != nil {
+	if err := a.writeSBOMs(); err != nil {
 		return err
 	}
 	installers := newInstallers(a.identity, a.in.DryRun, a.binaries)

@@ -1,8 +1,29 @@
 package release
 
 import (
+	"fmt"
+
 	"github.com/rollproof/rollproof/release/sbom"
 )
+
+// writeSBOMs writes the SPDX document and, if asked for, the CycloneDX one that follows
+// from it.
+func (a *assembly) writeSBOMs() error {
+	path := SBOMPath(a.identity.Project)
+	spdx, err := a.sbom()
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	if err := a.write(path, spdx, RoleSBOM); err != nil || !a.in.CycloneDX {
+		return err
+	}
+	path = CycloneDXPath(a.identity.Project)
+	cycloneDX, err := sbom.CycloneDX(spdx)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return a.write(path, cycloneDX, RoleSBOM)
+}
 
 // sbom returns the SPDX document.
 func (a *assembly) sbom() ([]byte, error) {

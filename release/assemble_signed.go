@@ -115,7 +115,11 @@ func (a *assembly) provenanceFacts() provenance.Facts {
 			f.Modules = append(f.Modules, provenance.Module{Path: m.path, Version: m.version, Sum: m.sum})
 		}
 	}
-	for _, path := range []string{SBOMPath(a.identity.Project), ChecksumsFile} {
+	byproducts := []string{SBOMPath(a.identity.Project), ChecksumsFile}
+	if a.in.CycloneDX {
+		byproducts = append(byproducts, CycloneDXPath(a.identity.Project))
+	}
+	for _, path := range byproducts {
 		f.Byproducts = append(f.Byproducts, provenance.Resource{Name: path, Digest: evidence.DigestSet{"sha256": a.sha256[path]}})
 	}
 	return f

@@ -31,9 +31,9 @@ var tiny = map[string]string{
 
 var platforms = []release.Platform{{OS: "linux", Arch: "amd64"}, {OS: "windows", Arch: "amd64"}}
 
-// build packages the tiny repository with a key, or as a dry run without one, and
-// returns where the package lies.
-func build(t testing.TB, key *keys.Private, settings release.Settings) dist.Result {
+// build packages the tiny repository with a key, or as a dry run without one, after
+// changes of what it is made from, and returns where the package lies.
+func build(t testing.TB, key *keys.Private, settings release.Settings, changes ...func(*release.Ingredients)) dist.Result {
 	t.Helper()
 	repo := t.TempDir()
 	for name, text := range tiny {
@@ -70,6 +70,9 @@ func build(t testing.TB, key *keys.Private, settings release.Settings) dist.Resu
 	if key != nil {
 		in.Signer = key
 	}
+	for _, change := range changes {
+		change(&in)
+	}
 	made, err := release.Assemble(t.Context(), in, stage)
 	if err != nil {
 		t.Fatal(err)
@@ -93,12 +96,12 @@ var once struct {
 func signed(t testing.TB) (*memory, []byte) { return cached(t, "signed", newKey(t, 1)) }
 func dry(t testing.TB) (*memory, []byte)    { return cached(t, "dry", nil) }
 
-func cached(t testing.TB, name string, key *keys.Private) (*memory, []byte) {
+func cached(t testing.TB, name string, key *keys.Private, changes ...func(*release.Ingredients)) (*memory, []byte) {
 	t.Helper()
 	once.Lock()
 	defer once.Unlock()
 	if once.packages[name] == nil {
-		r := build(t, key, release.Settings{})
+		r := build(t, key, release.Settings{}, changes...)
 		c, closer, err := dist.Open(r.Dir)
 		if err != nil {
 			t.Fatal(err)

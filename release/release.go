@@ -4,10 +4,10 @@
 // zip of the same name. Its files are made in five layers, each of which names only
 // lower layers, so that nothing hashes itself:
 //
-//	0  bin/<name>_<version>_<os>_<arch>[.exe], <name>.spdx.json, installers.json,
-//	   endpoint-deployment.json, trust/*, LICENSE*, NOTICE*, source/*
+//	0  bin/<name>_<version>_<os>_<arch>[.exe], <name>.spdx.json, <name>.cdx.json if
+//	   asked for, installers.json, endpoint-deployment.json, trust/*, LICENSE*, NOTICE*, source/*
 //	1  checksums.txt: exactly layer 0
-//	2  checksums.txt.sig, <file>.sigstore.json for each binary, the SBOM, both
+//	2  checksums.txt.sig, <file>.sigstore.json for each binary, each SBOM, both
 //	   manifests and checksums.txt, <name>.provenance.sigstore.json,
 //	   package.<8 hex of in-toto's key id>.link
 //	3  release-evidence.json: every file of layers 0 to 2; release-evidence.md
@@ -111,6 +111,10 @@ func BinaryPath(binary, version string, p Platform) string {
 
 // SBOMPath returns the path of the SPDX document of a project's package.
 func SBOMPath(project string) string { return project + ".spdx.json" }
+
+// CycloneDXPath returns the path of the CycloneDX document that a project's package may
+// have beside the SPDX one.
+func CycloneDXPath(project string) string { return project + ".cdx.json" }
 
 // ProvenancePath returns the path of the provenance: a bundle, or the bare statement
 // in a dry run.

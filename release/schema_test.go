@@ -16,7 +16,7 @@ import (
 func TestSchemasDescribeTheirTypes(t *testing.T) {
 	for id, v := range map[string]any{
 		manifestSchema: Manifest{}, installersSchema: Installers{}, deploymentSchema: Deployment{},
-		evidence.ReleaseEvidence: Closing{}, VerdictSchema: Verdict{},
+		evidence.ReleaseEvidence: Closing{}, VerdictSchema: Verdict{}, InspectionSchema: Inspection{},
 	} {
 		text, err := schemas.Lookup(id)
 		if err != nil {

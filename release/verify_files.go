@@ -165,6 +165,9 @@ func (v *verification) layerProblems() []problem {
 	for _, path := range m.paths(RoleBinary) {
 		want[path] = RoleBinary
 	}
+	if cycloneDX := CycloneDXPath(m.Release.Project); slices.Contains(m.paths(RoleSBOM), cycloneDX) {
+		want[cycloneDX] = RoleSBOM
+	}
 	if !m.DryRun {
 		for path, role := range want {
 			if signedRoles[role] {

@@ -1,13 +1,17 @@
 package release
 
 import (
+	"bytes"
 	"fmt"
+	"slices"
 
+	"github.com/rollproof/rollproof/evidence"
 	"github.com/rollproof/rollproof/release/archive"
 	"github.com/rollproof/rollproof/release/sbom"
 )
 
-// checkSBOM compares the SPDX document with the build info of each binary.
+// checkSBOM compares the SPDX document with the build info of each binary, and the
+// CycloneDX document, where there is one, with the SPDX document.
 func (v *verification) checkSBOM() {
 	if v.manifest == nil {
 		v.notChecked(checkSBOM, "", noManifest)
@@ -21,7 +25,7 @@ func (v *verification) checkSBOM() {
 	}
 	if err != nil {
 		v.fail(checkSBOM, path, "an SPDX 2.3 document as rollproof writes it", archive.Printable(err.Error()), "get the package again from where it was made")
-		return
+		return // and a CycloneDX document has nothing to be compared with: the verdict fails already
 	}
 	problems := v.sbomIdentity(path, doc)
 	said := map[string]sbom.Binary{}
@@ -40,6 +44,30 @@ func (v *verification) checkSBOM() {
 		problems = append(problems, wrong(archive.Printable(extra), "no entry in the SBOM", "one", "the SBOM belongs to another package"))
 	}
 	v.outcome(checkSBOM, path, problems)
+	v.checkCycloneDX(data)
+}
+
+// checkCycloneDX makes the CycloneDX document again and compares bytes.
+func (v *verification) checkCycloneDX(spdx []byte) {
+	path := CycloneDXPath(v.manifest.Release.Project)
+	if !slices.Contains(v.manifest.paths(RoleSBOM), path) {
+		return
+	}
+	hint := "get the package again from where it was made"
+	want, err := sbom.CycloneDX(spdx)
+	if err != nil {
+		v.fail(checkSBOM, path, "a CycloneDX document of what the SPDX one says", archive.Printable(err.Error()), hint)
+		return
+	}
+	data, err := v.read(path, maxSBOM)
+	switch {
+	case err != nil:
+		v.fail(checkSBOM, path, "a CycloneDX document", archive.Printable(err.Error()), hint)
+	case !bytes.Equal(data, want):
+		v.fail(checkSBOM, path, "what the SPDX document says, in CycloneDX: sha256 "+evidence.SHA256(want), "another document: sha256 "+evidence.SHA256(data), hint)
+	default:
+		v.pass(checkSBOM, path)
+	}
 }
 
 // sbomIdentity compares what the document says of the release.

@@ -387,7 +387,7 @@ func (v *verification) provenanceSubjects(s provenance.Statement) []problem {
 	for _, r := range s.Predicate.RunDetails.Byproducts {
 		made[r.Name] = r.Digest["sha256"]
 	}
-	for _, path := range []string{SBOMPath(v.manifest.Release.Project), ChecksumsFile} {
+	for _, path := range append(v.manifest.paths(RoleSBOM), ChecksumsFile) {
 		byproducts[path] = v.files[path].sha256
 	}
 	problems = append(problems, differences(made, byproducts, "a byproduct of the provenance")...)

@@ -39,7 +39,7 @@ func decode(data []byte) (*document, error) {
 	if least := len(d.Packages)*bytesPerEntry + len(d.Relationships)*bytesPerRelationship; least > len(data) {
 		return nil, fmt.Errorf("document has %d packages and %d relationships in %d bytes, expected at least %d", len(d.Packages), len(d.Relationships), len(data), least)
 	}
-	again, err := d.encode()
+	again, err := encode(&d)
 	if err != nil {
 		return nil, err
 	}

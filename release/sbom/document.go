@@ -72,12 +72,12 @@ type relationship struct {
 }
 
 // encode returns the one encoding of a document.
-func (d *document) encode() ([]byte, error) {
+func encode(document any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	err := e.Encode(d)
+	err := e.Encode(document)
 	return b.Bytes(), err
 }
 

@@ -32,6 +32,7 @@ func TestRealModules(t *testing.T) {
 			checkDocument(t, f, &d)
 			checkFields(t, f, &d)
 			checkRelationships(t, f, &d)
+			compareDocuments(t, data)
 			got, err := sbom.Read(data)
 			if err != nil {
 				t.Fatal(err)

@@ -27,6 +27,14 @@ type Document struct {
 // that are missing or too many. Licenses, copyright, suppliers, locations, zip
 // digests and imports are taken as they are, for nothing at hand can confirm them.
 func Read(data []byte) (*Document, error) {
+	r, err := read(data)
+	if err != nil {
+		return nil, err
+	}
+	return &r.result, nil
+}
+
+func read(data []byte) (*reader, error) {
 	raw, err := decode(data)
 	if err != nil {
 		return nil, err
@@ -40,7 +48,7 @@ func Read(data []byte) (*Document, error) {
 	if err := checkNamespace(data, raw.Namespace, r.result); err != nil {
 		return nil, err
 	}
-	return &r.result, nil
+	return r, nil
 }
 
 // A reader turns decoded fields into a Document.

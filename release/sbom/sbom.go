@@ -1,5 +1,5 @@
-// Package sbom writes and reads the software bill of materials of a package: one
-// SPDX 2.3 document in JSON that says which binaries the package ships, what is
+// Package sbom writes and reads the software bill of materials of a package: an
+// SPDX 2.3 document in JSON, and on demand a CycloneDX one beside it, that says which binaries the package ships, what is
 // linked into each, where that came from and under which terms.
 //
 // # What is told
@@ -119,7 +119,29 @@
 //	  "primaryPackagePurpose": "LIBRARY"
 //	}
 //
-// Sources: SPDX 2.3 (clauses 6, 7, 10, 11, annexes D and F), purl (type golang),
+// # CycloneDX
+//
+// [CycloneDX] says the same once more, as a CycloneDX 1.6 document in JSON. It is
+// made from the SPDX document and nothing else, so that whoever has both makes it
+// again and compares bytes; every fact of the one stands in the other. A component
+// has the SPDX identifier as its bom-ref. Where CycloneDX has no field of its own:
+//
+//	licenses, evidence.licenses     the declared and the concluded license
+//	annotations                     the texts of licenses, each under its LicenseRef
+//	omniborId                       commit and tree, as gitoid
+//	evidence.occurrences            a binary's path in the package
+//	dependencies, compositions      DEPENDS_ON; no dependsOn is NONE, "unknown" is NOASSERTION
+//	formulation                     GENERATED_FROM and BUILD_TOOL_OF, as one workflow
+//	property rollproof:contains     CONTAINS
+//	property rollproof:dependencies STATIC_LINK, "statically linked"
+//	property rollproof:<word>       a line of an SPDX comment
+//
+// The serial number is a UUID of version 8 from the sha256 of the document with an
+// empty one. The rules are those of the property rollproof:mapping, "v1": others will
+// have another name, and these stay, for packages are verified by them.
+//
+// Sources: SPDX 2.3 (clauses 6, 7, 10, 11, annexes D and F), CycloneDX 1.6
+// (ECMA-424), RFC 9562 (section 5.8), purl (type golang),
 // the build information of runtime/debug.
 package sbom
 
