@@ -373,7 +373,7 @@ func TestRoleTable(t *testing.T) {
 		Requester:  "promotion-request rollback-request",
 		Approver:   "approval denial approval-revocation",
 		Breakglass: "promotion-execution rollback-execution",
-		Verifier:   "rebuild smoke scan",
+		Verifier:   "rebuild",
 		Auditor:    "export",
 	} {
 		for name := range strings.FieldsSeq(names) {
