@@ -43,6 +43,8 @@ bench: ## measure against go build, openssl and a start of the program; prints r
 
 interop: $(TOOLS)/cosign ## let cosign verify what rollproof signs (builds cosign outside of the repository)
 	PATH="$(TOOLS):$$PATH" ROLLPROOF_REQUIRE_INTEROP=1 go test -count=1 -run Interop -v ./cmd/rollproof ./evidence/keys
+	PATH="$(TOOLS):$$PATH" ROLLPROOF_REQUIRE_INTEROP=1 go test -count=1 -run 'TestScripts/^(reproduce|upgrade|promotion)$$' -v ./cmd/rollproof
+	PATH="$(TOOLS):$$PATH" ROLLPROOF_REQUIRE_INTEROP=1 go test -count=1 ./release/vsa
 
 $(TOOLS)/cosign:
 	GOBIN="$(TOOLS)" go install github.com/sigstore/cosign/v3/cmd/cosign@$(COSIGN_VERSION)

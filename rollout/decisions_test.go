@@ -2,6 +2,8 @@ package rollout
 
 import (
 	"bytes"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -150,5 +152,25 @@ func TestReadinessShowsTheEmergency(t *testing.T) {
 	notes := strings.Join(s.s.Readiness(s.s.Rollouts()[0], verified, s.now).Notes, "\n")
 	if !strings.Contains(notes, "breaker broke the glass of ring staging for incident INC-7") || !strings.Contains(notes, "due 2026-03-06T12:") {
 		t.Error(notes)
+	}
+}
+
+// The formats are what they were.
+func TestDecisionsAreCurrent(t *testing.T) {
+	acts, _ := everyStatement(t)
+	for predicateType := range actFiles {
+		b := must[envelope.Bundle](t)(envelope.Sign(keyOf("asker"), evidence.PayloadType, acts[predicateType].Statement))
+		for name, want := range must[map[string][]byte](t)(ActFiles(b)) {
+			if strings.HasSuffix(name, ".sigstore.json") {
+				continue
+			}
+			path := filepath.Join("testdata", name)
+			if *update {
+				ok(t, os.WriteFile(path, want, 0o644))
+			}
+			if have := must[[]byte](t)(os.ReadFile(path)); !bytes.Equal(have, want) {
+				t.Errorf("%s is not current", path)
+			}
+		}
 	}
 }

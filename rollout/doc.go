@@ -18,6 +18,16 @@
 //	hold            the rules                                         role policy
 //	lift            the hold                                          role policy
 //
+//	promotion-request    the rollout; release-evidence.json           role requester
+//	rollback-request     the promotion; each release that comes back  role requester
+//	approval             the request, or the broken glass             role approver
+//	denial               the request                                  role approver
+//	approval-revocation  the approval or denial                       role approver, policy
+//	promotion-execution  the request; each approval; the rollout;
+//	                     release-evidence.json                        role operator, breakglass
+//	rollback-execution   the request; each approval; the promotion;
+//	                     each release that comes back                 role operator, breakglass
+//
 // Every predicate begins with the same head: who signs (keyid and person, which must
 // be those of the key that verifies), the trust version that the signer's tool used,
 // the newest checkpoint that it had verified (null for none; kept, not judged), and
@@ -128,6 +138,59 @@
 // statements name. The newest legal observation is the one that counts. A rollout
 // succeeds only where it shows, for each target, the coverage of the ring; whoever
 // made it does not sign that status.
+//
+// # Requests
+//
+// A promotion request is legal where its rollout is ready by the log, its target ring
+// is the next of the policy in force, and it says what the log says: the policy, the
+// newest evidence, the open request that it supersedes, the denials of its moves, and
+// a plan with, per target, the release that goes and the one that comes, whether that
+// is a downgrade, and whether an observation covers it. A target that did not succeed
+// in the ring before needs an exception of the policy. It names the trust root by its
+// version 1, the log that shall execute it by its origin, and an end at most 30 days
+// away. Whoever makes it has verified package and directory; replay cannot.
+//
+// A request is open until it is executed, denied, superseded or expired. There is one
+// open request for a rollout and a ring: the same again is one with it, another plan
+// supersedes it. It stands on the policy that it names; under another it is stale.
+//
+// An approval is by a person who is neither the requester nor an operator of the
+// rollout, with a key of a use that the ring lets count, and stands until it expires
+// (not after the request), its signer or the policy role revokes it, or it is used. A
+// denial ends its request for ever. It also follows its moves (target, outgoing and
+// incoming release in a ring) into later requests: these name it, and need one person
+// more, until the denier lifts it.
+//
+// # Executions
+//
+// An execution is legal where everything said of its request still holds at its
+// index, and moreover: the log is the one that the request names; the approvals that
+// it names are of this request and count under the trust version in force; as many
+// distinct persons as the ring asks for, and those of each group, are among them, and
+// the executor is not; the windows are open; nothing in either ring is held, and who
+// lifted a hold since the capture is not the executor; no broken glass is open in the
+// ring; each target holds what the plan takes away; and the time of recording is not
+// before that of anything it depends on. In a ring with witnessed time it names a
+// verified cosignature by a witness who keeps no log, and the rollout was ready at
+// that time too. A request is executed once in one log: where two executions meet, the
+// first by index stands. Quorum 0 means that nobody must approve, which the execution
+// has to say: unattended.
+//
+// From a legal execution on, its targets hold the release: executed there, which says
+// nothing of what is observed there. A rollout in a later ring names the execution and
+// changes nothing of what its targets hold when it succeeds.
+//
+// A rollback takes the release of one promotion off targets that hold it by that
+// promotion, back to releases that a legal act put there before. It has a request of
+// its own, or stands once on the approvals of the promotion, where the request
+// pre-approved exactly these releases until a time; of that one, windows are not
+// asked. A hold stops a rollback too. The release is then kept out of the ring until
+// a rollout that is captured later brings it again.
+//
+// Breaking glass is executing a request without quorum and outside of windows, by a
+// person whom the policy names and with a key of that role, for an incident. It skips
+// nothing else. Until a quorum (at least one person) without its maker approves that
+// execution, due after 72 hours, nothing is promoted into the ring.
 //
 // # Readiness
 //

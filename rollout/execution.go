@@ -54,7 +54,6 @@ type promotion struct {
 	person     string
 	manifest   evidence.Digest
 	approvals  []evidence.Digest
-	need       int // persons, at that moment
 	unattended bool
 	incident   string
 	undone     evidence.Digest // the rollback, zero before
@@ -241,9 +240,6 @@ func (e *PromotionExecution) apply(s *State, by signed) {
 	done := &promotion{
 		petition: p, digest: by.Digest, index: by.Index, recorded: by.Recorded, person: by.person, manifest: e.Manifest, approvals: e.Approvals, unattended: e.Unattended,
 	}
-	if ring, refusal := s.ring(e.Environment, e.Ring); refusal == nil {
-		done.need = s.ballot(p, ring, by.person, by.Recorded, by.authority).need
-	}
 	s.use(p, e.Approvals, by)
 	s.promotions[by.Digest] = done
 	s.executions[by.Digest] = execution{e.Manifest, e.Environment, e.Ring, stepIDs(p.plan)}
@@ -261,6 +257,9 @@ func (e *PromotionExecution) apply(s *State, by signed) {
 
 // use consumes a request and the approvals that it was executed on.
 func (s *State) use(p *petition, approvals []evidence.Digest, by signed) {
+	if ring, refusal := s.ring(p.environment, p.ring); refusal == nil {
+		p.need = s.ballot(p, ring, by.person, by.Recorded, by.authority).need
+	}
 	p.executed = by.Digest
 	for _, d := range approvals {
 		s.votes[d].used = by.Digest

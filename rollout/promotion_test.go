@@ -28,6 +28,9 @@ func TestPromotion(t *testing.T) {
 		t.Fatalf("staging holds %v before the execution", got)
 	}
 	x := s.do(s.execution(r.Digest))
+	if got, _ := s.s.Request(r.Digest.String(), s.now.Add(MaxValidity)); got.State != RequestExecuted || got.ExecutedBy != x.Digest.String() || got.Quorum.Have != 2 || !got.Signatures[0].Counts {
+		t.Errorf("%+v", got)
+	}
 	if got := s.staging(); got.Version != "v1.0.0" || got.Manifest != s.manifest("v1.0.0").String() {
 		t.Fatalf("staging holds %v", got)
 	}
@@ -96,4 +99,16 @@ func TestRequestTwice(t *testing.T) {
 		t.Errorf("supersedes %q, which has expired", got.Predicate.Supersedes)
 	}
 	s.do(third)
+}
+
+// A request names the open one that it supersedes, so that nobody loses his unseen.
+func TestSupersedesIsNamed(t *testing.T) {
+	s := newStage(t)
+	id := s.soaked("v1.0.0", "CHG-1")
+	a := s.ask()
+	a.Targets = []string{"linux-runner"}
+	blind := s.requestAs("asker", id, "staging", a)
+	first := s.request(id)
+	s.deny(s.here(blind), CodeConflict, "the request supersedes none, the open one is "+first.Digest.String())
+	s.do(s.requestAs("asker", id, "staging", a))
 }

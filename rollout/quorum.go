@@ -37,6 +37,8 @@ type ballot struct {
 	authority trust.Authority   // in force
 	barred    map[string]string // persons who never count, and why
 	need      int
+	// settled says that the request was executed: what was used counts.
+	settled bool
 }
 
 // needed returns how many persons must approve: the larger of what the ring asks for
@@ -52,6 +54,10 @@ func needed(ring Ring, threshold int) int {
 // why says why a vote does not count, "" for one that does.
 func (b *ballot) why(v *vote) string {
 	switch {
+	case b.settled && !v.used.IsZero():
+		return ""
+	case b.settled && !v.deny:
+		return "it was not used"
 	case v.deny:
 		return "it is a denial"
 	case !v.revoked.IsZero():
@@ -182,7 +188,9 @@ func (s *State) barred(p *petition) map[string]string {
 
 // ballot counts for a request at a moment; executor may be "".
 func (s *State) ballot(p *petition, ring Ring, executor string, at time.Time, authority trust.Authority) *ballot {
-	b := &ballot{ring, s.options.Project, at, authority, s.barred(p), needed(ring, authority.Threshold(trust.Approver))}
+	b := &ballot{
+		ring: ring, project: s.options.Project, at: at, authority: authority, barred: s.barred(p), need: needed(ring, authority.Threshold(trust.Approver)),
+	}
 	if executor != "" {
 		if _, already := b.barred[executor]; !already {
 			b.barred[executor] = "the executor"

@@ -168,7 +168,8 @@ func (s *State) requestStatus(p *petition, now time.Time) RequestStatus {
 	return r
 }
 
-// ballotAt counts for a request as it stands, nil where its ring is gone.
+// ballotAt counts for a request as it stands, or as it was executed; nil where its ring
+// is gone.
 func (s *State) ballotAt(p *petition, now time.Time) *ballot {
 	ring, refusal := s.ring(p.environment, p.ring)
 	if refusal != nil {
@@ -178,7 +179,11 @@ func (s *State) ballotAt(p *petition, now time.Time) *ballot {
 	if err != nil {
 		return nil
 	}
-	return s.ballot(p, ring, "", now, authority)
+	b := s.ballot(p, ring, "", now, authority)
+	if !p.executed.IsZero() {
+		b.need, b.settled = p.need, true
+	}
+	return b
 }
 
 func (p *petition) state(q Quorum, now time.Time) string {

@@ -211,7 +211,7 @@ func (e *RollbackExecution) judgePreApproved(s *State, p *promotion, by signed) 
 	b.need, b.at = p.need, p.recorded
 	way := e.enactment()
 	return gravest(
-		way.judgeOrigin(p.petition), way.judgeQuorum(s, p.petition.digest, b), e.judgeAllowed(p),
+		way.judgeOrigin(p.petition), way.judgeQuorum(s, p.petition.digest, b), e.judgeAllowed(p), s.judgeBack(p, e.Plan),
 		e.judgeRules(s, p, p.petition, ring, by), e.judgePolicy(s),
 	)
 }
@@ -232,13 +232,15 @@ func (e *RollbackExecution) judgePolicy(s *State) *Refusal {
 	return refuse(CodeConflict, "sign it again", "the rollback stands on rules %s, in force are %s", e.Policy, s.policy.Digest).about(s.policy.Acts...)
 }
 
-// judgeRules asks what holds for every rollback.
+// judgeRules asks what holds for every rollback: also that its targets still hold what
+// the promotion brought, and what comes back was there.
 func (e *RollbackExecution) judgeRules(s *State, p *promotion, r *petition, ring Ring, by signed) *Refusal {
 	targets := stepIDs(e.Plan)
 	deps := append(s.dependencies(r, e.Approvals), dependency{p.recorded, p.digest})
 	lifts := s.liftsSince(p.index, func(h OpenHold) bool { return h.reaches(e.Environment, e.Ring, targets) })
+	_, gone := s.rollbackPlan(p, plannedReturns(e.Plan))
 	return gravest(
-		e.enactment().judgeTime(ring, by, deps), s.judgeHeldSpots(e.Environment, e.Ring, targets), judgeLifter(lifts, by), s.judgeBack(p, e.Plan),
+		e.enactment().judgeTime(ring, by, deps), s.judgeHeldSpots(e.Environment, e.Ring, targets), judgeLifter(lifts, by), gone,
 	)
 }
 

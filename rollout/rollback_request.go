@@ -220,16 +220,20 @@ func (r *RollbackRequest) judge(s *State, by signed) *Refusal {
 
 // judgeBack compares the plan of a rollback with what the log makes of it.
 func (s *State) judgeBack(p *promotion, plan []Step) *Refusal {
-	var returns []Return
-	for _, step := range plan {
-		d, _ := evidence.ParseDigest(step.Incoming.Manifest) // checked before
-		returns = append(returns, Return{step.ID, d})
-	}
-	now, refusal := s.rollbackPlan(p, returns)
+	now, refusal := s.rollbackPlan(p, plannedReturns(plan))
 	if refusal != nil {
 		return refusal
 	}
 	return judgeSteps(plan, now)
+}
+
+func plannedReturns(plan []Step) []Return {
+	var list []Return
+	for _, step := range plan {
+		d, _ := evidence.ParseDigest(step.Incoming.Manifest) // checked before
+		list = append(list, Return{step.ID, d})
+	}
+	return list
 }
 
 func (r *RollbackRequest) apply(s *State, by signed) { r.terms().apply(s, by) }
