@@ -1,6 +1,10 @@
 package evidence
 
-import "time"
+import (
+	"fmt"
+	"strings"
+	"time"
+)
 
 // Schema identifiers of what is printed about a store.
 const (
@@ -8,6 +12,7 @@ const (
 	RecordSchema = Namespace + "evidence-record/v1"
 	VerifySchema = Namespace + "evidence-verify/v1"
 	AddSchema    = Namespace + "evidence-add/v1"
+	ActSchema    = Namespace + "act/v1"
 )
 
 // A RecordLine is a record as searches print it: without subjects and envelope.
@@ -115,4 +120,46 @@ type RefusedLine struct {
 	Fault  Fault  `json:"fault"`
 	Reason string `json:"reason"`
 	Hint   string `json:"hint"`
+}
+
+// An ActDocument is an act that was recorded.
+type ActDocument struct {
+	Schema string     `json:"schema"`
+	New    bool       `json:"new"` // false for one that was recorded before
+	Record RecordLine `json:"record"`
+	Files  []string   `json:"files"` // that were written
+	Notes  []string   `json:"notes"`
+}
+
+// Document returns what is printed of an act that was recorded.
+func (a Added) Document(files, notes []string) ActDocument {
+	return ActDocument{ActSchema, a.New, a.Record.Line(), append([]string{}, files...), append([]string{}, notes...)}
+}
+
+// Document returns what is printed of a record that was derived again.
+func (r Record) Document(blobs []Blob, differences []Difference) RecordDocument {
+	return RecordDocument{
+		RecordSchema, r.Line(), append([]Subject{}, r.Subjects...), append([]Blob{}, blobs...), append([]Difference{}, differences...),
+	}
+}
+
+// Fields are the fields of a record with the names that people and CSV files see, in
+// their order; text that came with a document is as it came.
+func (l RecordLine) Fields() [][2]string {
+	f := l.Facts
+	seen := ""
+	if l.Seen != nil {
+		seen = fmt.Sprintf("%s %d %s", l.Seen.Origin, l.Seen.Size, l.Seen.Root)
+	}
+	return [][2]string{
+		{"index", fmt.Sprint(l.Index)}, {"id", l.ID.String()}, {"act", l.Act.String()}, {"kind", string(l.Kind)},
+		{"recorded", l.Recorded}, {"claimed", l.Claimed}, {"proved", l.Proved},
+		{"person", l.Signer.Person}, {"role", string(l.Signer.Role)}, {"keyid", l.Signer.KeyID},
+		{"issuer", l.Signer.Identity.Issuer}, {"identity", l.Signer.Identity.Subject},
+		{"project", f.Project}, {"version", f.Version}, {"changeRecord", f.ChangeRecord}, {"environment", f.Environment},
+		{"ring", f.Ring}, {"targetRing", f.TargetRing}, {"rolloutStatus", f.RolloutStatus}, {"approvalState", f.ApprovalState},
+		{"executionStatus", f.ExecutionStatus}, {"rollout", f.Rollout}, {"request", f.Request}, {"approval", f.Approval}, {"execution", f.Execution},
+		{"targets", strings.Join(f.DeploymentTargets, " ")}, {"illegal", l.Illegal},
+		{"statementType", l.StatementType}, {"predicateType", l.PredicateType}, {"seen", seen},
+	}
 }

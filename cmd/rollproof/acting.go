@@ -238,18 +238,9 @@ func (a *acting) projectOf(store *sqlite.Store, rolloutID string) (string, error
 	return page.Records[0].Project, nil
 }
 
-// An actDocument is what a command prints of the act that it recorded.
-type actDocument struct {
-	Schema string              `json:"schema"`
-	New    bool                `json:"new"`
-	Record evidence.RecordLine `json:"record"`
-	Files  []string            `json:"files"` // that were written
-	Notes  []string            `json:"notes"`
-}
-
 // showAct prints a recorded act; what says in words what was done.
 func (a *acting) showAct(done evidence.Added, what string, files, notes []string) error {
-	doc := actDocument{evidence.Namespace + "act/v1", done.New, done.Record.Line(), append([]string{}, files...), append([]string{}, notes...)}
+	doc := done.Document(files, notes)
 	if file := a.ctx.String("metadata-json"); file != "" {
 		if err := writeDocument(file, doc); err != nil {
 			return err

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"context"
-	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -21,23 +19,6 @@ func (p *program) evidenceLogCommand() *cli.Command {
 	return p.group("log", "the store as a transparency log: checkpoints, proofs, witnesses",
 		p.logInitCommand(), p.logCheckpointCommand(), p.logCheckCommand(), p.logProveCommand(),
 		p.logConsistencyCommand(), p.logWitnessCommand(), p.logExportCommand())
-}
-
-// A logDocument is what the log commands print of a log with --json.
-type logDocument struct {
-	Schema       string            `json:"schema"`
-	Origin       string            `json:"origin"`
-	KeyID        string            `json:"keyid"`
-	VerifierKey  string            `json:"verifierKey"` // as other tools take it (C2SP signed-note)
-	Records      int64             `json:"records"`
-	Checkpoint   string            `json:"checkpoint"` // the signed note, "" before the first
-	Cosignatures []cosignatureLine `json:"cosignatures"`
-	Notes        []string          `json:"notes"`
-}
-
-// A cosignatureLine is a cosignature that nobody has verified here.
-type cosignatureLine struct {
-	Name string `json:"name"`
 }
 
 func logKeyFlag() cli.Flag {
@@ -93,7 +74,7 @@ func (p *program) logInit(ctx *cli.Context) error {
 	if err := store.InitLog(ctx.Context, evidence.LogIdentity{Origin: origin, Key: public}); err != nil {
 		return badStore(err)
 	}
-	doc, err := newLogDocument(ctx.Context, store)
+	doc, err := checkpoint.Describe(ctx.Context, store)
 	if err != nil {
 		return badStore(err)
 	}
@@ -151,7 +132,7 @@ func (p *program) logCheckpoint(ctx *cli.Context) error {
 	if err := store.Append(ctx.Context, change); err != nil {
 		return badLog(err)
 	}
-	doc, err := newLogDocument(ctx.Context, store)
+	doc, err := checkpoint.Describe(ctx.Context, store)
 	if err != nil {
 		return badStore(err)
 	}
@@ -188,39 +169,7 @@ func (p *program) addCosignature(ctx *cli.Context, tx evidence.Tx) error {
 	return err
 }
 
-func newLogDocument(ctx context.Context, r evidence.Reader) (logDocument, error) {
-	doc := logDocument{Schema: evidence.Namespace + "evidence-log/v1", Cosignatures: []cosignatureLine{}, Notes: []string{}}
-	id, err := r.Log(ctx)
-	if err != nil {
-		return doc, err
-	}
-	public, err := envelope.NewPublicKey(ed25519.PublicKey(id.Key))
-	if err != nil {
-		return doc, err
-	}
-	doc.Origin, doc.KeyID = id.Origin, public.KeyID()
-	if doc.VerifierKey, err = translog.LogKey(id.Origin, id.Key); err != nil {
-		return doc, err
-	}
-	if doc.Records, err = r.Len(ctx); err != nil {
-		return doc, err
-	}
-	note, err := r.Checkpoint(ctx)
-	if err != nil || note == nil {
-		return doc, err
-	}
-	signed, err := translog.ParseSigned(note)
-	if err != nil {
-		return doc, err
-	}
-	doc.Checkpoint = string(note)
-	for _, c := range signed.Cosignatures() {
-		doc.Cosignatures = append(doc.Cosignatures, cosignatureLine{c.Name()})
-	}
-	return doc, nil
-}
-
-func (p *program) showLog(doc logDocument) error {
+func (p *program) showLog(doc checkpoint.Document) error {
 	if p.json {
 		return p.printJSON(doc)
 	}
@@ -256,7 +205,7 @@ func (p *program) logCheck(ctx *cli.Context) error {
 		return err
 	}
 	defer store.Close()
-	doc, err := newLogDocument(ctx.Context, store)
+	doc, err := checkpoint.Describe(ctx.Context, store)
 	if err != nil {
 		return badLog(err)
 	}
@@ -283,7 +232,7 @@ func (p *program) logCheck(ctx *cli.Context) error {
 }
 
 // checkedNote is the checkpoint that check takes.
-func (p *program) checkedNote(ctx *cli.Context, doc *logDocument) ([]byte, error) {
+func (p *program) checkedNote(ctx *cli.Context, doc *checkpoint.Document) ([]byte, error) {
 	if file := ctx.String("checkpoint"); file != "" {
 		return readFile(file, translog.MaxSignedSize)
 	}
@@ -302,6 +251,7 @@ func badLog(err error) error {
 	var format *translog.FormatError
 	var proof *translog.ProofError
 	var root *translog.RootError
+	var younger *checkpoint.YoungerError
 	switch {
 	case err == nil:
 		return nil
@@ -311,6 +261,8 @@ func badLog(err error) error {
 		return failure{exitEvidence, err.Error(), "the checkpoint belongs to another log"}
 	case errors.As(err, &signature), errors.As(err, &format), errors.As(err, &proof), errors.As(err, &root):
 		return failure{exitEvidence, err.Error(), "get it again from who made it"}
+	case errors.As(err, &younger), errors.Is(err, checkpoint.ErrNone):
+		return failure{exitFailed, err.Error(), "rollproof evidence log checkpoint signs a new one"}
 	case errors.Is(err, checkpoint.ErrAhead):
 		return failure{exitConflict, err.Error(), "make the request again from that size: rollproof evidence log consistency"}
 	case errors.Is(err, checkpoint.ErrOtherKey):

@@ -15,20 +15,9 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// A proofDocument is a proof of the log, with --json.
-type proofDocument struct {
-	Schema string `json:"schema"`
-	Kind   string `json:"kind"` // "inclusion", "consistency" or "cosignature"
-	Origin string `json:"origin"`
-	Size   int64  `json:"size"`  // of the checkpoint
-	Index  int64  `json:"index"` // of the record; of a consistency proof, the size before
-	Entry  string `json:"entry"` // the record's entry of the log, "" where there is none
-	Proof  string `json:"proof"` // as the C2SP text of its kind
-}
-
 // writeProof prints a proof, or writes it to --out.
-func (p *program) writeProof(ctx *cli.Context, doc proofDocument) error {
-	doc.Schema = evidence.Namespace + "evidence-log-proof/v1"
+func (p *program) writeProof(ctx *cli.Context, doc checkpoint.ProofDocument) error {
+	doc.Schema = checkpoint.ProofSchema
 	if out := ctx.String("out"); out != "" {
 		if err := os.WriteFile(out, []byte(doc.Proof), 0o644); err != nil {
 			return err
@@ -69,31 +58,16 @@ func (p *program) logProve(ctx *cli.Context) error {
 	if err != nil {
 		return badStore(err)
 	}
-	newest, err := newestCheckpoint(ctx, store)
-	if err != nil {
-		return err
-	}
-	if index >= newest.Size {
-		return failure{exitFailed, fmt.Sprintf("record %d is younger than the newest checkpoint, of size %d", index, newest.Size), "rollproof evidence log checkpoint signs a new one"}
-	}
-	receipt, leaf, err := checkpoint.Receipt(ctx.Context, store, newest, index)
+	doc, err := checkpoint.Prove(ctx.Context, store, index)
 	if err != nil {
 		return badLog(err)
 	}
-	text, err := receipt.Marshal()
-	if err != nil {
-		return err
-	}
-	entry, err := leaf.Marshal()
-	if err != nil {
-		return err
-	}
 	if file := ctx.String("entry"); file != "" {
-		if err := os.WriteFile(file, entry, 0o644); err != nil {
+		if err := os.WriteFile(file, []byte(doc.Entry), 0o644); err != nil {
 			return err
 		}
 	}
-	return p.writeProof(ctx, proofDocument{Kind: "inclusion", Origin: newest.Origin, Size: newest.Size, Index: index, Entry: string(entry), Proof: string(text)})
+	return p.writeProof(ctx, doc)
 }
 
 func newestCheckpoint(ctx *cli.Context, store *sqlite.Store) (translog.SignedCheckpoint, error) {
@@ -102,7 +76,7 @@ func newestCheckpoint(ctx *cli.Context, store *sqlite.Store) (translog.SignedChe
 		return newest, badLog(err)
 	}
 	if !ok {
-		return newest, failure{exitFailed, "the log has no checkpoint yet", "rollproof evidence log checkpoint signs one"}
+		return newest, badLog(checkpoint.ErrNone)
 	}
 	return newest, nil
 }
@@ -143,7 +117,7 @@ func (p *program) logConsistency(ctx *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	return p.writeProof(ctx, proofDocument{Kind: "consistency", Origin: newest.Origin, Size: newest.Size, Index: old, Proof: string(text)})
+	return p.writeProof(ctx, checkpoint.ProofDocument{Kind: "consistency", Origin: newest.Origin, Size: newest.Size, Index: old, Proof: string(text)})
 }
 
 // oldSize reads a size, or a checkpoint that the log must still agree with.
@@ -156,7 +130,7 @@ func (p *program) oldSize(ctx *cli.Context, store *sqlite.Store, text string) (i
 	if err != nil {
 		return 0, err
 	}
-	var doc logDocument
+	var doc checkpoint.Document
 	signed, err := p.openCheckpoint(ctx, store, data, &doc)
 	if err != nil {
 		return 0, err
@@ -211,7 +185,7 @@ func (p *program) logWitness(ctx *cli.Context) error {
 	if err != nil {
 		return badLog(err)
 	}
-	return p.writeProof(ctx, proofDocument{Kind: "cosignature", Origin: request.Checkpoint.Origin, Size: request.Checkpoint.Size, Index: request.OldSize, Proof: text})
+	return p.writeProof(ctx, checkpoint.ProofDocument{Kind: "cosignature", Origin: request.Checkpoint.Origin, Size: request.Checkpoint.Size, Index: request.OldSize, Proof: text})
 }
 
 // witnessState is the file that remembers a log.

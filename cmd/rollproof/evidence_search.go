@@ -159,7 +159,7 @@ func (p *program) printCSV(doc evidence.SearchDocument) error {
 			line = doc.Records[i]
 		}
 		var cells []string
-		for _, f := range recordFields(line) {
+		for _, f := range line.Fields() {
 			if i < 0 {
 				cells = append(cells, f[0])
 			} else {

@@ -97,13 +97,10 @@ func (p *program) deriving(ctx *cli.Context) (evidence.Intake, error) {
 func (p *program) showRecord(r evidence.Record, blobs []evidence.Blob, differences []evidence.Difference) error {
 	line := r.Line()
 	if p.json {
-		return p.printJSON(evidence.RecordDocument{
-			Schema: evidence.RecordSchema, Record: line,
-			Subjects: append([]evidence.Subject{}, r.Subjects...), Blobs: append([]evidence.Blob{}, blobs...), Differences: append([]evidence.Difference{}, differences...),
-		})
+		return p.printJSON(r.Document(blobs, differences))
 	}
 	w := &strings.Builder{}
-	for _, f := range recordFields(line) {
+	for _, f := range line.Fields() {
 		if f[1] != "" {
 			fmt.Fprintf(w, "%-16s %s\n", f[0], archive.Printable(f[1]))
 		}
@@ -177,25 +174,4 @@ func sortedNames(d evidence.DigestSet) []string {
 	}
 	slices.Sort(names)
 	return names
-}
-
-// recordFields are the fields of a record with the names that people and CSV files
-// see, in their order.
-func recordFields(r evidence.RecordLine) [][2]string {
-	f := r.Facts
-	seen := ""
-	if r.Seen != nil {
-		seen = fmt.Sprintf("%s %d %s", r.Seen.Origin, r.Seen.Size, r.Seen.Root)
-	}
-	return [][2]string{
-		{"index", fmt.Sprint(r.Index)}, {"id", r.ID.String()}, {"act", r.Act.String()}, {"kind", string(r.Kind)},
-		{"recorded", r.Recorded}, {"claimed", r.Claimed}, {"proved", r.Proved},
-		{"person", r.Signer.Person}, {"role", string(r.Signer.Role)}, {"keyid", r.Signer.KeyID},
-		{"issuer", r.Signer.Identity.Issuer}, {"identity", r.Signer.Identity.Subject},
-		{"project", f.Project}, {"version", f.Version}, {"changeRecord", f.ChangeRecord}, {"environment", f.Environment},
-		{"ring", f.Ring}, {"targetRing", f.TargetRing}, {"rolloutStatus", f.RolloutStatus}, {"approvalState", f.ApprovalState},
-		{"executionStatus", f.ExecutionStatus}, {"rollout", f.Rollout}, {"request", f.Request}, {"approval", f.Approval}, {"execution", f.Execution},
-		{"targets", strings.Join(f.DeploymentTargets, " ")}, {"illegal", r.Illegal},
-		{"statementType", r.StatementType}, {"predicateType", r.PredicateType}, {"seen", seen},
-	}
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/rollproof/rollproof/evidence/checkpoint"
 	"github.com/rollproof/rollproof/evidence/envelope"
 	"github.com/rollproof/rollproof/evidence/keys"
 	"github.com/rollproof/rollproof/evidence/sqlite"
@@ -112,7 +113,7 @@ func activeKeys(authority trust.Authority, role trust.Role) []ed25519.PublicKey 
 
 // openCheckpoint verifies a checkpoint of the store's log under a key from outside,
 // or, with a note, under the store's own.
-func (p *program) openCheckpoint(ctx *cli.Context, store *sqlite.Store, note []byte, doc *logDocument) (translog.SignedCheckpoint, error) {
+func (p *program) openCheckpoint(ctx *cli.Context, store *sqlite.Store, note []byte, doc *checkpoint.Document) (translog.SignedCheckpoint, error) {
 	var none translog.SignedCheckpoint
 	id, err := store.Log(ctx.Context)
 	if err != nil {

@@ -206,7 +206,7 @@ func (a *acting) storedPackage(store evidence.Reader, manifest evidence.Digest) 
 		}
 		return file, nil
 	}
-	return dist.Stored(bundles, a.authority.Key, size, open)
+	return release.Stored(bundles, a.authority.Key, size, open)
 }
 
 // showChecked says whether a rollout that passes would be legal, and records nothing.

@@ -1,4 +1,4 @@
-package dist
+package release
 
 import (
 	"bytes"
@@ -10,7 +10,6 @@ import (
 
 	"github.com/rollproof/rollproof/evidence"
 	"github.com/rollproof/rollproof/evidence/envelope"
-	"github.com/rollproof/rollproof/release"
 	"github.com/rollproof/rollproof/release/archive"
 )
 
@@ -20,7 +19,7 @@ type stored struct {
 	digests  map[string]string // hex sha256 by path
 	bundles  map[string][]byte // closing bundles by path
 	problems []string
-	open     func(sha256Hex string) (release.File, error)
+	open     func(sha256Hex string) (File, error)
 }
 
 // Stored returns the package that closing bundles name, the first releaser's first,
@@ -28,7 +27,7 @@ type stored struct {
 // releaser's bundle, by which the bundle is called. size says how many bytes a file
 // has. A file that is not there is a problem of the container, like everything else
 // that fails its verification. No modes are kept: the container says so.
-func Stored(bundles [][]byte, key func(keyid string) (envelope.PublicKey, bool), size func(sha256Hex string) (int64, error), open func(sha256Hex string) (release.File, error)) (release.Container, error) {
+func Stored(bundles [][]byte, key func(keyid string) (envelope.PublicKey, bool), size func(sha256Hex string) (int64, error), open func(sha256Hex string) (File, error)) (Container, error) {
 	if len(bundles) == 0 {
 		return nil, errors.New("no closing statement")
 	}
@@ -38,11 +37,11 @@ func Stored(bundles [][]byte, key func(keyid string) (envelope.PublicKey, bool),
 		if err != nil {
 			return nil, err
 		}
-		statement, err := evidence.DecodeStatement[release.Closing](b.Payload, evidence.ReleaseEvidence)
+		statement, err := evidence.DecodeStatement[Closing](b.Payload, evidence.ReleaseEvidence)
 		if err != nil {
 			return nil, err
 		}
-		name := release.ClosingFile
+		name := ClosingFile
 		if i == 0 {
 			s.add(statement.Subject, size)
 		} else {
@@ -50,7 +49,7 @@ func Stored(bundles [][]byte, key func(keyid string) (envelope.PublicKey, bool),
 			if !ok {
 				continue // no bundle of a package that verifies here
 			}
-			name = release.ClosingName(k)
+			name = ClosingName(k)
 		}
 		s.bundles[name] = data
 		s.entries = append(s.entries, archive.Entry{Path: name, Size: int64(len(data))})
@@ -77,7 +76,7 @@ func (s *stored) Top() string              { return "" }
 func (s *stored) Entries() []archive.Entry { return s.entries }
 func (s *stored) Problems() []string       { return s.problems }
 
-func (s *stored) Open(path string) (release.File, error) {
+func (s *stored) Open(path string) (File, error) {
 	if data, ok := s.bundles[path]; ok {
 		return inMemory{bytes.NewReader(data)}, nil
 	}
