@@ -17,7 +17,7 @@ func (p *program) verifyPackageCommand() *cli.Command {
 			"3: the package is not what its signer made, or nobody you trust signed it.",
 		Flags: append(trustFlags(),
 			&cli.BoolFlag{Name: "allow-unsigned", Usage: "let a dry run pass without signatures; the verdict says so"},
-			&cli.StringFlag{Name: "trusted-root", Usage: "Sigstore trusted_root.json `FILE` for keyless bundles beside the package"},
+			&cli.StringFlag{Name: "trusted-root", Usage: "Sigstore trusted_root.json or .jsonl `FILE` for keyless bundles beside the package"},
 			&cli.StringFlag{Name: "vsa", Usage: "write the verdict as a signed SLSA verification summary: `FILE`.vsa.sigstore.json and FILE.vsa.intoto.jsonl"},
 			&cli.StringFlag{Name: "vsa-key", Usage: "signing `KEY` of a verifier: a file or ssh-agent:SHA256:…"},
 			&cli.StringFlag{Name: "verifier-id", Value: defaultVerifierID, Usage: "`URI` of who verifies, in the summary"},
