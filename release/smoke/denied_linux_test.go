@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -19,12 +20,16 @@ import (
 // namespaces are not permitted.
 const deniedMarker = "SMOKE_TEST_DENIED"
 
+// deniedFile names the file that a child of the program would write.
+const deniedFile = "SMOKE_TEST_FILE"
+
 // Where the kernel gives no namespace the program runs all the same, and both report and
-// statement say that it could reach the network.
+// statement say that it could reach the network. Its process group is ended with it.
 func TestNamespacesNotPermitted(t *testing.T) {
 	isolated(t)
 	cmd := exec.Command("/proc/self/exe")
-	cmd.Env = append(os.Environ(), deniedMarker+"="+probeDir(t))
+	file := filepath.Join(t.TempDir(), "touched")
+	cmd.Env = append(os.Environ(), deniedMarker+"="+probeDir(t), deniedFile+"="+file)
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags:  syscall.CLONE_NEWUSER,
 		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
@@ -37,6 +42,7 @@ func TestNamespacesNotPermitted(t *testing.T) {
 	if want := "not isolated pass WARNED [] [" + binaryOf(host) + "]\n"; err != nil || string(out) != want {
 		t.Errorf("%v: got %q, expected %q", err, out, want)
 	}
+	wantUntouched(t, file)
 }
 
 // runDenied forbids network namespaces to itself and smokes the package.
@@ -57,7 +63,7 @@ func runDenied() int {
 		fmt.Println(err)
 		return 1
 	}
-	r, err := smoke.Run(context.Background(), c, v, smoke.Options{})
+	r, err := smoke.Run(context.Background(), c, v, smoke.Options{Command: smoke.Command{Args: []string{"stay", os.Getenv(deniedFile)}}})
 	if err != nil {
 		fmt.Println(err)
 		return 1

@@ -37,17 +37,11 @@ func newKey(t testing.TB) *keys.Private {
 func packaged(t testing.TB, dir string, dryRun bool, change func(file string)) string {
 	t.Helper()
 	repo := filepath.Join(dir, "repo")
-	source, err := os.ReadFile("testdata/probe/main.go")
-	if err != nil {
+	if err := os.CopyFS(repo, os.DirFS("testdata/probe")); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Mkdir(repo, 0o755); err != nil {
+	if err := os.WriteFile(filepath.Join(repo, "go.mod"), []byte("module example.com/probe\n\ngo 1.26\n"), 0o644); err != nil {
 		t.Fatal(err)
-	}
-	for name, data := range map[string][]byte{"main.go": source, "go.mod": []byte("module example.com/probe\n\ngo 1.26\n")} {
-		if err := os.WriteFile(filepath.Join(repo, name), data, 0o644); err != nil {
-			t.Fatal(err)
-		}
 	}
 	for _, args := range [][]string{{"init", "-q", "-b", "main"}, {"add", "."}, {"commit", "-qm", "probe"}, {"tag", "v1.2.3"}} {
 		cmd := exec.Command("git", append([]string{"-c", "user.name=Ada", "-c", "user.email=ada@example.com", "-C", repo}, args...)...)

@@ -57,3 +57,17 @@ func TestDryRunIsNotStated(t *testing.T) {
 		t.Errorf("a statement about a dry run: %v", err)
 	}
 }
+
+// A binary for this machine that could not be started is not made up for by others.
+func TestHostPassed(t *testing.T) {
+	for want, reports := range map[bool][]smoke.Report{
+		true:  {{Passed: 1}, {Passed: 2, NotChecked: 4, OtherPlatforms: 4}},
+		false: {{}, {NotChecked: 4, OtherPlatforms: 4}, {Passed: 1, NotChecked: 2, OtherPlatforms: 1}, {Passed: 1, Failed: 1}},
+	} {
+		for _, r := range reports {
+			if got := r.HostPassed(); got != want {
+				t.Errorf("%+v: %t", r, got)
+			}
+		}
+	}
+}

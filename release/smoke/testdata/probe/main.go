@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -35,7 +36,8 @@ var behaviors = map[string]func(string){
 	"dial":    dial,
 	"listen":  listen,
 	"see":     see,
-	"fork":    fork,
+	"stay":    func(name string) { start(name, &syscall.SysProcAttr{}) },
+	"flee":    func(name string) { start(name, flight) },
 	"linger":  linger,
 	"touch":   func(name string) { time.Sleep(2 * time.Second); must(os.WriteFile(name, nil, 0o600)) },
 	"control": func(string) { fmt.Print("\x1b[2Jred\n\u202eback\n\xff") },
@@ -89,8 +91,10 @@ func see(string) {
 	}
 	n, err := os.Stdin.Read(make([]byte, 1))
 	fmt.Println("stdin", n, err)
-	_, err = os.OpenFile("/dev/tty", os.O_RDWR, 0)
-	fmt.Println("terminal", err == nil)
+	if stat, err := os.ReadFile("/proc/self/stat"); err == nil {
+		fields := strings.Fields(string(stat))
+		fmt.Println("session of its own", fields[0] == fields[5])
+	}
 	for fd := range 20 {
 		if _, err := os.Stat(fmt.Sprintf("/proc/self/fd/%d", fd)); err == nil && fd > 2 {
 			link, _ := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", fd))
@@ -101,10 +105,12 @@ func see(string) {
 	}
 }
 
-// fork starts a child that writes a file later, and ends at once.
-func fork(name string) {
-	must(exec.Command("/proc/self/exe", "touch", name).Start())
-	fmt.Println("forked")
+// start starts a child that writes a file later, and ends at once.
+func start(name string, attr *syscall.SysProcAttr) {
+	c := exec.Command("/proc/self/exe", "touch", name)
+	c.SysProcAttr = attr
+	must(c.Start())
+	fmt.Println("started")
 }
 
 // linger starts such a child that keeps the output open, and hangs.
