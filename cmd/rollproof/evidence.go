@@ -27,7 +27,7 @@ func storeFlag() cli.Flag {
 
 // catalog is every statement that this program knows.
 func catalog() (evidence.Catalog, error) {
-	return evidence.NewCatalog(slices.Concat(release.CatalogEntries(), rollout.CatalogEntries(), rebuild.CatalogEntries(), []evidence.Entry{summaryEntry(), scanEntry()})...)
+	return evidence.NewCatalog(slices.Concat(release.CatalogEntries(), rollout.CatalogEntries(), rebuild.CatalogEntries(), []evidence.Entry{summaryEntry(), scanEntry(), smokeEntry()})...)
 }
 
 // intake is the catalog, and the trust that the flags name for subject. With a trust

@@ -101,7 +101,7 @@ func (p *program) app() *cli.App {
 		CommandNotFound:           nil,
 		Action:                    unknownCommand,
 		Commands: []*cli.Command{
-			p.group("release", "make and verify packages, and put them where they run", p.packageCommand(), p.verifyPackageCommand(), p.signCommand(), p.timestampCommand(), p.reproduceCommand(), p.validateUpgradeCommand(), p.scanCommand(),
+			p.group("release", "make and verify packages, and put them where they run", p.packageCommand(), p.verifyPackageCommand(), p.signCommand(), p.timestampCommand(), p.reproduceCommand(), p.validateUpgradeCommand(), p.scanCommand(), p.smokeInstallersCommand(), p.inspectCommand(),
 				p.captureRolloutCommand(), p.verifyRolloutCommand(), p.updateRolloutCommand(), p.populationCommand(), p.observeCommand(), p.rolloutStatusCommand(), p.holdCommand(),
 				p.requestPromotionCommand(), p.executePromotionCommand(), p.verifyPromotionCommand(), p.requestRollbackCommand(), p.executeRollbackCommand(), p.rollbackCommand(),
 				p.ringsCommand(), p.diffRingsCommand(), p.historyCommand()),

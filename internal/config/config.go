@@ -32,6 +32,7 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/rollproof/rollproof/evidence/envelope"
 	"github.com/rollproof/rollproof/release"
+	"github.com/rollproof/rollproof/release/smoke"
 	"github.com/rollproof/rollproof/release/upgrade"
 	"github.com/rollproof/rollproof/rollout"
 )
@@ -52,6 +53,8 @@ type Config struct {
 	Policy *rollout.Rules `yaml:"policy"`
 	// Upgrade says which differences of two releases fail, by rule.
 	Upgrade upgrade.Rules `yaml:"upgrade"`
+	// Smoke says what a smoke test runs and expects.
+	Smoke smoke.Command `yaml:"smoke"`
 }
 
 // Settings returns what a package is made with.
@@ -112,6 +115,9 @@ func (c *Config) check() error {
 	var rule *upgrade.RuleError
 	if err := c.Upgrade.Check(); errors.As(err, &rule) {
 		return &Error{Problem: rule.Error(), Nearest: rule.Nearest}
+	}
+	if err := c.Smoke.Check(); err != nil {
+		return &Error{Problem: err.Error()}
 	}
 	if c.Policy != nil {
 		if err := c.Policy.Check(); err != nil {
