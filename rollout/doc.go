@@ -170,9 +170,13 @@
 // the executor is not; the windows are open; nothing in either ring is held, and who
 // lifted a hold since the capture is not the executor; no broken glass is open in the
 // ring; each target holds what the plan takes away; and the time of recording is not
-// before that of anything it depends on. In a ring with witnessed time it names a
-// verified cosignature by a witness who keeps no log, and the rollout was ready at
-// that time too. A request is executed once in one log: where two executions meet, the
+// before that of anything it depends on. In a ring with witnessed time it carries a
+// cosignature over the checkpoint that it has seen, by a witness who keeps no log,
+// whose time is not before that of anything it depends on either; at that time too the
+// windows were open and the rollout ready. So a store's clock that is ahead of the
+// witness's gains nothing, and one behind it is refused. The program also wants the
+// checkpoint to hold the request and its approvals; a replay, whose indexes may be
+// others, does not. A request is executed once in one log: where two executions meet, the
 // first by index stands. Quorum 0 means that nobody must approve, which the execution
 // has to say: unattended.
 //

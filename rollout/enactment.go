@@ -20,15 +20,6 @@ const (
 // Executed is the status of a recorded execution.
 const Executed = "executed"
 
-// A Witness is a verified cosignature: its time, what it is over, and whose key made
-// it. Who executes has verified it; that the key is a witness's and no log keeper's,
-// a [State] judges.
-type Witness struct {
-	Time   time.Time       `json:"time"`
-	Digest evidence.Digest `json:"digest"` // of the cosigned checkpoint's bytes
-	By     string          `json:"by"`     // keyid
-}
-
 // BreakGlass says that an execution stands on an emergency, not on approvals.
 type BreakGlass struct {
 	Incident string `json:"incident"`
@@ -70,15 +61,26 @@ func (e *enactment) check() error {
 	case (e.witness != nil) != (e.time == TimeWitnessed) || e.witness == nil && e.time != TimeStore:
 		return fmt.Errorf("the time is %q, expected %q without a witness and %q with one", archive.Printable(e.time), TimeStore, TimeWitnessed)
 	}
-	if e.witness != nil {
-		if err := checkTime("witness time", e.witness.Time); err != nil {
-			return err
-		}
+	if err := e.checkWitness(); err != nil {
+		return err
 	}
 	if e.breakGlass != nil {
 		return checkName("incident", e.breakGlass.Incident, maxID)
 	}
 	return nil
+}
+
+func (e *enactment) checkWitness() error {
+	switch {
+	case e.witness == nil:
+		return nil
+	case e.head.Seen == nil:
+		return errors.New("the time is witnessed, and the execution has seen no checkpoint")
+	}
+	if _, err := e.witness.parse(); err != nil {
+		return err
+	}
+	return checkTime("witness time", e.witness.Time)
 }
 
 // facts completes those of an execution.
@@ -154,11 +156,11 @@ func (e *enactment) judgeTime(ring Ring, by signed, deps []dependency) *Refusal 
 	}
 	if e.witness == nil {
 		if ring.WitnessedTime {
-			return refuse(CodeRule, "get a cosignature of the newest checkpoint: rollproof evidence log cosign", "ring %s asks for witnessed time, and the execution stands on the store's clock", ring.Name)
+			return refuse(CodeRule, "sign a checkpoint and let a witness cosign it: rollproof evidence log checkpoint, then consistency and witness", "ring %s asks for witnessed time, and the execution stands on the store's clock", ring.Name)
 		}
 		return nil
 	}
-	if refusal := e.judgeWitness(by); refusal != nil {
+	if refusal := e.witness.judge(by, e.head.Seen); refusal != nil {
 		return refusal
 	}
 	if e.witness.Time.Before(second(latest.recorded)) {
@@ -172,20 +174,6 @@ func (e *enactment) judgeTime(ring Ring, by signed, deps []dependency) *Refusal 
 
 func behind(who string, at time.Time, d dependency) *Refusal {
 	return refuse(CodeRule, "set the clock", "clock behind the evidence: %s %s, and what it depends on was recorded %s", who, stamp(at), stamp(d.recorded)).about(d.act)
-}
-
-// judgeWitness wants a witness who keeps no log.
-func (e *enactment) judgeWitness(by signed) *Refusal {
-	if !slices.Contains(trust.KeysOf(by.authority, trust.Witness), e.witness.By) {
-		return refuse(CodeEvidence, "", "%s is no witness by trust version %d", archive.Printable(e.witness.By), by.trust.Version)
-	}
-	person := personOf(by.authority, e.witness.By)
-	for _, keyid := range trust.KeysOf(by.authority, trust.Log) {
-		if personOf(by.authority, keyid) == person {
-			return refuse(CodeEvidence, "", "witness %s belongs to %s, who keeps a log", e.witness.By, person)
-		}
-	}
-	return nil
 }
 
 func personOf(a trust.Authority, keyid string) string {
@@ -253,12 +241,4 @@ func approvalSubjects(approvals []evidence.Digest) []evidence.Subject {
 		list = append(list, actSubject(fmt.Sprintf("approval-%d", i+1), d))
 	}
 	return list
-}
-
-// timeWord is what the time of an execution stands on.
-func (w *Witness) timeWord() string {
-	if w == nil {
-		return TimeStore
-	}
-	return TimeWitnessed
 }

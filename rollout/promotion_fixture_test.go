@@ -80,17 +80,19 @@ type stage struct {
 	*world
 	root   string // digest of version 1
 	origin string
+	seen   *evidence.Checkpoint // by who signs, nil for none
 }
 
 func newStage(t testing.TB, edits ...func(*trust.Edit)) *stage {
 	t.Helper()
 	w := newWorldOf(t, votingChain(t, edits...))
-	return &stage{w, w.trust.Digest, "log.example.com/age"}
+	return &stage{w, w.trust.Digest, "log.example.com/age", nil}
 }
 
 // by is a head of a member or voter.
 func (s *stage) by(name string) Head {
 	h := s.head(name)
+	h.Seen = s.seen
 	for _, v := range voters {
 		if v.name == name {
 			h.Actor.Person = v.person

@@ -184,6 +184,9 @@ func (e *RollbackExecution) judgeRequested(s *State, p *promotion, by signed) *R
 	if e.BreakGlass != nil {
 		list = append(list, s.judgeGlass(e.Environment, e.Ring))
 	}
+	if e.Witness != nil {
+		list = append(list, way.judgeWindow(s, ring, e.Witness.Time))
+	}
 	return gravest(list...)
 }
 

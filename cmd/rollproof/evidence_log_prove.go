@@ -87,7 +87,9 @@ func (p *program) logConsistencyCommand() *cli.Command {
 		Usage: "prove that the newest checkpoint's tree begins with an older one's, as a request to a witness",
 		Description: "OLD is a checkpoint of this log, or the size of one; 0 for a witness who has seen nothing. " +
 			"What is printed is the body of C2SP tlog-witness' add-checkpoint request: give it to rollproof evidence log witness, or to any other witness.",
-		Flags:  []cli.Flag{storeFlag(), outFlag("the request")},
+		Flags: append(rootFlags(), storeFlag(), outFlag("the request"),
+			&cli.StringFlag{Name: "log-key", Usage: "the log's public key `PUB` that OLD is verified under (default: keys of the role log in the trust root)"},
+		),
 		Action: p.logConsistency,
 	}, "OLD")
 }

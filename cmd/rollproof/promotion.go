@@ -255,7 +255,7 @@ func (p *program) executePromotion(ctx *cli.Context) error {
 		if err := a.draftInForce(s); err != nil {
 			return none, nil, err
 		}
-		enaction, err := a.enaction(store)
+		enaction, err := a.enactionOf(store, s, request.Act, now)
 		if err != nil {
 			return none, nil, err
 		}
@@ -330,10 +330,4 @@ func (a *acting) checked(err error, request rollout.RequestStatus) error {
 	}
 	_, err = fmt.Fprintf(a.stdout, "%s %s could be executed now; nothing was recorded\n", a.terminal(a.stdout).result(release.Pass), request.ID)
 	return err
-}
-
-// enaction is what an executor brings.
-func (a *acting) enaction(store *sqlite.Store) (rollout.Enaction, error) {
-	origin, err := a.origin(store)
-	return rollout.Enaction{Origin: origin, Incident: a.ctx.String("break-glass")}, err
 }

@@ -174,7 +174,7 @@ func (p *program) executeRollback(ctx *cli.Context) error {
 		if err := a.draftInForce(s); err != nil {
 			return none, nil, err
 		}
-		enaction, err := a.enaction(store)
+		enaction, err := a.enactionOf(store, s, request.Act, now)
 		if err != nil {
 			return none, nil, err
 		}
@@ -229,7 +229,7 @@ func (p *program) rollback(ctx *cli.Context) error {
 	}
 	done, err := once(record(a, store, execution.Project, func(s *rollout.State, h rollout.Head, _ time.Time) (evidence.Statement[rollout.RollbackExecution], []evidence.Blob, error) {
 		var none evidence.Statement[rollout.RollbackExecution]
-		enaction, err := a.enaction(store)
+		enaction, err := a.enaction(store, s, execution.Ring, []evidence.Digest{execution.Act})
 		if err != nil {
 			return none, nil, err
 		}
