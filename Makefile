@@ -6,9 +6,10 @@ SHELL := /bin/bash
 TOOLS ?= $(HOME)/.cache/rollproof-tools
 COSIGN_VERSION := v3.1.3
 ACTIONLINT_VERSION := v1.7.12
+ACTIONLINT := $(TOOLS)/actionlint-$(ACTIONLINT_VERSION)/actionlint
 FUZZTIME ?= 1m
 
-.PHONY: help build test check fmt vet lint fuzz bench interop demo golden clean
+.PHONY: help build test check fmt vet lint workflows fuzz bench interop demo golden clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,8 +29,14 @@ vet: ## go vet, here and for Windows (with the flags of a release, to share its 
 	go vet ./...
 	GOOS=windows CGO_ENABLED=0 GOFLAGS=-trimpath go vet ./...
 
-lint: ## golangci-lint, where it is installed
+lint: workflows ## golangci-lint, where it is installed, and the CI files
 	@if command -v golangci-lint >/dev/null; then golangci-lint run; else echo "golangci-lint is not installed: skipped"; fi
+
+workflows: ## actionlint on .github, where it can be built (outside of the repository)
+	@[ -x "$(ACTIONLINT)" ] || GOBIN="$(dir $(ACTIONLINT))" go install github.com/rhysd/actionlint/cmd/actionlint@$(ACTIONLINT_VERSION) >/dev/null 2>&1 || true
+	@if [ -x "$(ACTIONLINT)" ]; then "$(ACTIONLINT)" -shellcheck= -pyflakes=; \
+	elif [ "$$ROLLPROOF_REQUIRE_TOOLS" = 1 ]; then echo "actionlint $(ACTIONLINT_VERSION) cannot be built"; exit 1; \
+	else echo "actionlint cannot be built here: skipped"; fi
 
 fuzz: ## run each fuzz target for FUZZTIME (1m)
 	@for pkg in $$(go list ./...); do \
