@@ -204,7 +204,7 @@ func attach(ctx context.Context, tx Tx, to []Added, blobs []Blob) error {
 	for _, b := range blobs {
 		found := false
 		for _, a := range to {
-			if !a.Record.names(b.Digest) {
+			if !a.Record.Names(b.Digest) {
 				continue
 			}
 			if err := tx.Attach(ctx, a.Record.Index, b); err != nil {

@@ -141,8 +141,8 @@ func (r Record) Words() []string {
 	return slices.DeleteFunc(words, func(w string) bool { return w == "" })
 }
 
-// names reports whether one of the record's subjects has this sha256.
-func (r Record) names(d Digest) bool {
+// Names reports whether one of the record's subjects has this sha256.
+func (r Record) Names(d Digest) bool {
 	return slices.ContainsFunc(r.Subjects, func(s Subject) bool { return s.Digest["sha256"] == d.Hex() })
 }
 

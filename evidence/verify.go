@@ -140,7 +140,7 @@ func (in Intake) verifyBlobs(ctx context.Context, s Reader, r Record, report *Re
 	for _, b := range blobs {
 		report.Blobs++
 		field := "blob " + b.Digest.String()
-		if len(r.Subjects) > 0 && !r.names(b.Digest) {
+		if len(r.Subjects) > 0 && !r.Names(b.Digest) {
 			found(Difference{field, "a subject of the record", "none"})
 		}
 		actual, err := sum(ctx, s, b.Digest)

@@ -114,10 +114,16 @@ func (l *Ledger) act(record evidence.Record) (Act, error) {
 	}, nil
 }
 
-// Judge says why a record does not count behind those before its index.
+// Judge says why a record does not count behind those before its index. Of one that a
+// state which it keeps has replayed it says what became of it there.
 func (l *Ledger) Judge(ctx context.Context, r evidence.Reader, record evidence.Record) (string, error) {
 	if !Concerns(record.PredicateType) {
 		return "", nil
+	}
+	if p := l.states[record.Project]; p != nil && record.Index < p.next {
+		if refusal, applied := p.state.judged[record.Act]; applied {
+			return refusal.reason(), nil
+		}
 	}
 	state, err := l.State(ctx, r, record.Project, record.Index)
 	if err != nil {
@@ -127,8 +133,5 @@ func (l *Ledger) Judge(ctx context.Context, r evidence.Reader, record evidence.R
 	if err != nil {
 		return "", &TamperedError{record.Index, err}
 	}
-	if refusal := state.Judge(act); refusal != nil {
-		return refusal.Reason, nil
-	}
-	return "", nil
+	return state.Judge(act).reason(), nil
 }

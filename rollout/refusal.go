@@ -31,6 +31,14 @@ type Refusal struct {
 
 func (r *Refusal) Error() string { return r.Reason }
 
+// reason is why an act is not legal, "" for one that is.
+func (r *Refusal) reason() string {
+	if r == nil {
+		return ""
+	}
+	return r.Reason
+}
+
 // refuse returns a refusal; about names the acts that show it.
 func refuse(c Code, hint, format string, args ...any) *Refusal {
 	return &Refusal{Code: c, Reason: fmt.Sprintf(format, args...), Hint: hint}
