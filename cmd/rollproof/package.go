@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/rollproof/rollproof/evidence"
@@ -43,6 +44,7 @@ func (p *program) packageCommand() *cli.Command {
 			&cli.BoolFlag{Name: "offline", Usage: "don't download modules"},
 			&cli.BoolFlag{Name: "fresh-cache", Usage: "build with an empty build cache"},
 			&cli.BoolFlag{Name: "with-source", Usage: "put the commit's source and its modules into the package, so that a closed network can rebuild it"},
+			&cli.StringFlag{Name: "sbom", Value: sbomSPDX, Usage: "`FORMATS` of the SBOM: spdx, or spdx,cyclonedx, which says the same twice"},
 			&cli.BoolFlag{Name: "replace", Usage: "replace another package of this version"},
 		},
 		Action: p.packageRelease,
@@ -55,6 +57,7 @@ type packaging struct {
 	dryRun     bool
 	replace    bool
 	withSource bool
+	sboms      []string // formats, of which the first is SPDX
 	out        string
 	signer     envelope.Signer
 	trust      map[string][]byte // files for trust/
@@ -73,6 +76,9 @@ func (p *program) packageRelease(ctx *cli.Context) (err error) {
 	}
 	if run.out = ctx.String("out"); run.out == "" {
 		run.out = filepath.Join(dir, "dist")
+	}
+	if run.sboms, err = parseSBOMs(ctx.String("sbom")); err != nil {
+		return err
 	}
 	platforms, err := parsePlatforms(ctx.StringSlice("target"))
 	if err != nil {
@@ -202,7 +208,7 @@ func (run *packaging) make(ctx context.Context) (err error) {
 	}
 	in := release.Ingredients{
 		Plan: run.plan, Built: built, Facts: facts, Tool: version(), DryRun: run.dryRun, Signer: run.signer,
-		Link: link.Write, Trust: run.trust,
+		Link: link.Write, Trust: run.trust, CycloneDX: slices.Contains(run.sboms, sbomCycloneDX),
 	}
 	if run.withSource {
 		if in.Source, err = run.builder.WriteSource(ctx, stage.Dir()); err != nil {
@@ -244,4 +250,31 @@ func parsePlatforms(targets []string) ([]release.Platform, error) {
 		platforms = append(platforms, release.Platform{OS: goos, Arch: arch})
 	}
 	return platforms, nil
+}
+
+// The formats of --sbom.
+const (
+	sbomSPDX      = "spdx"
+	sbomCycloneDX = "cyclonedx"
+)
+
+// parseSBOMs reads --sbom. SPDX is always there: verification stands on it, and the
+// other document is made from it.
+func parseSBOMs(list string) ([]string, error) {
+	formats := strings.Split(list, ",")
+	for i, f := range formats {
+		if f != sbomSPDX && f != sbomCycloneDX {
+			return nil, usagef("spdx, or spdx,cyclonedx", "--sbom %s: unknown format %q", list, f)
+		}
+		if slices.Contains(formats[:i], f) {
+			return nil, usagef("name each format once", "--sbom %s: %s is named twice", list, f)
+		}
+	}
+	if !slices.Contains(formats, sbomSPDX) {
+		return nil, usagef("spdx,cyclonedx", "--sbom %s: a package has an SPDX document, which the other one is made from", list)
+	}
+	if len(formats) == 2 {
+		return []string{sbomSPDX, sbomCycloneDX}, nil
+	}
+	return formats, nil
 }

@@ -27,6 +27,7 @@ type planDocument struct {
 		CommitTime string `json:"commitTime"`
 	} `json:"source"`
 	Toolchain      string           `json:"toolchain"`
+	SBOMs          []string         `json:"sboms"` // formats
 	Targets        []planTarget     `json:"targets"`
 	Skipped        []planSkip       `json:"skipped"`
 	CommitHazards  []release.Hazard `json:"commitHazards"`
@@ -50,7 +51,7 @@ func (run *packaging) document() planDocument {
 	plan := run.plan
 	d := planDocument{
 		Schema: evidence.Namespace + "package-plan/v1", Project: plan.Project, Version: plan.Version, DryRun: run.dryRun,
-		Output: run.output(), Toolchain: plan.Toolchain, Targets: []planTarget{}, Skipped: []planSkip{},
+		Output: run.output(), Toolchain: plan.Toolchain, SBOMs: run.sboms, Targets: []planTarget{}, Skipped: []planSkip{},
 		CommitHazards: append([]release.Hazard{}, plan.CommitHazards...), MachineHazards: append([]release.Hazard{}, plan.MachineHazards...),
 	}
 	d.Source.Module, d.Source.Directory, d.Source.Tag = plan.Source.Module, plan.Source.Directory, plan.Source.Tag
@@ -88,7 +89,7 @@ func (run *packaging) showPlan() error {
 	fmt.Fprintf(w, "plan for %s %s (dry run)\n", d.Project, d.Version)
 	for _, row := range [][2]string{
 		{"module", d.Source.Module}, {"directory", d.Source.Directory}, {"tag", d.Source.Tag}, {"commit", d.Source.GitCommit},
-		{"tree", d.Source.GitTree}, {"toolchain", d.Toolchain}, {"output", d.Output},
+		{"tree", d.Source.GitTree}, {"toolchain", d.Toolchain}, {"sbom", strings.Join(d.SBOMs, ", ")}, {"output", d.Output},
 	} {
 		if row[1] != "" {
 			fmt.Fprintf(w, "  %-10s %s\n", row[0], row[1])
