@@ -31,6 +31,7 @@ type RecordLine struct {
 	Facts         Facts       `json:"facts"`
 	Illegal       string      `json:"illegal,omitempty"`
 	Erased        *Erasure    `json:"erased,omitempty"`
+	BlobsErased   *Erasure    `json:"blobsErased,omitempty"`
 }
 
 // Line returns what is printed of a record.
@@ -38,6 +39,7 @@ func (r Record) Line() RecordLine {
 	return RecordLine{
 		Index: r.Index, ID: r.ID, Act: r.Act, Kind: r.Kind, StatementType: r.StatementType, PredicateType: r.PredicateType, Signer: r.Signer,
 		Recorded: Stamp(r.Recorded), Claimed: Stamp(r.Claimed), Proved: Stamp(r.Proved), Seen: r.Seen, Facts: r.Facts, Illegal: r.Illegal, Erased: r.Erased,
+		BlobsErased: r.BlobsErased,
 	}
 }
 
@@ -76,19 +78,20 @@ type RecordDocument struct {
 
 // A VerifyDocument is a report.
 type VerifyDocument struct {
-	Schema     string    `json:"schema"`
-	Result     string    `json:"result"` // "pass" or "fail"
-	Records    int       `json:"records"`
-	Unverified int       `json:"unverified"`
-	Erased     int       `json:"erased"`
-	Blobs      int       `json:"blobs"`
-	Problems   []Problem `json:"problems"`
-	Notes      []string  `json:"notes"` // weakenings that were asked for
+	Schema      string    `json:"schema"`
+	Result      string    `json:"result"` // "pass" or "fail"
+	Records     int       `json:"records"`
+	Unverified  int       `json:"unverified"`
+	Erased      int       `json:"erased"`
+	BlobsErased int       `json:"blobsErased"`
+	Blobs       int       `json:"blobs"`
+	Problems    []Problem `json:"problems"`
+	Notes       []string  `json:"notes"` // weakenings that were asked for
 }
 
 // Document returns what is printed of a report.
 func (r Report) Document(notes []string) VerifyDocument {
-	d := VerifyDocument{VerifySchema, "pass", r.Records, r.Unverified, r.Erased, r.Blobs, append([]Problem{}, r.Problems...), append([]string{}, notes...)}
+	d := VerifyDocument{VerifySchema, "pass", r.Records, r.Unverified, r.Erased, r.BlobsErased, r.Blobs, append([]Problem{}, r.Problems...), append([]string{}, notes...)}
 	if len(r.Problems) > 0 {
 		d.Result = "fail"
 	}

@@ -56,6 +56,9 @@ type Judge interface {
 	// for. The record has its index and its date. What it believes of other records
 	// it derives from their envelopes.
 	Judge(ctx context.Context, r Reader, record Record) (illegal string, err error)
+	// Ordered returns why nobody who may has ordered that a record, or its blobs, be
+	// erased as the store says they are, "" where it was ordered.
+	Ordered(ctx context.Context, r Reader, record Record) (why string, err error)
 }
 
 // Derive returns the record that an envelope amounts to, as far as its bytes say:

@@ -112,6 +112,8 @@ type Record struct {
 	// Erased says that the record's bytes were removed; nil for one whose bytes are
 	// there.
 	Erased *Erasure
+	// BlobsErased says that the record's blobs were removed, and its bytes were not.
+	BlobsErased *Erasure
 }
 
 // Digests returns the values of all digests of the record's subjects, sorted and

@@ -34,7 +34,8 @@ type LogIdentity struct {
 	Key    []byte // the log's public Ed25519 key, 32 bytes
 }
 
-// An Erasure says that the bytes of a record were removed, and by which record.
+// An Erasure says that the bytes of a record, or its blobs, were removed, and by which
+// record.
 type Erasure struct {
 	By int64 `json:"by"` // index of the erase record
 }
@@ -57,7 +58,9 @@ type Tx interface {
 	// act is recorded already, that record comes back and added is false; but a
 	// verified record follows an unverified one of the same act.
 	Add(ctx context.Context, r Record) (stored Record, added bool, err error)
-	// Attach says that a blob belongs to a record. To say it twice changes nothing.
+	// Attach says that a blob belongs to a record, of which it must be a subject, else
+	// the error is [ErrNotASubject]. To say it twice changes nothing. To a record whose
+	// blobs were erased none is attached again: [ErrErased].
 	Attach(ctx context.Context, index int64, b Blob) error
 	// SaveCheckpoint keeps a signed checkpoint of this log, as its owner or a witness
 	// gave it. One of a size that is kept already takes its place beside it; the
@@ -70,6 +73,8 @@ type Tx interface {
 	// its facts, the digests by which it is found, and its place in the log stay.
 	// Whether it may be done is judged by the caller. To do it twice is an error.
 	Erase(ctx context.Context, index, by int64) error
+	// EraseBlobs is [Tx.Erase] for the blobs alone: the envelope stays.
+	EraseBlobs(ctx context.Context, index, by int64) error
 }
 
 // A Reader reads a store.
@@ -94,6 +99,9 @@ type Reader interface {
 	// verified, the verified record is found. Errors are [ErrNotFound] and
 	// [*AmbiguousError].
 	Find(ctx context.Context, prefix string) (int64, error)
+	// Same returns the indexes of the records of an act, in the order of the log: one
+	// of each signer, and an unverified one.
+	Same(ctx context.Context, act Digest) ([]int64, error)
 	// Search returns the records that fit a query.
 	Search(ctx context.Context, q Query) (Page, error)
 	// Compare returns where the stored record of r's index is not what adding r would

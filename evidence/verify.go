@@ -24,7 +24,7 @@ func (in Intake) Rederive(ctx context.Context, s Reader, index int64) (Record, [
 	if err != nil {
 		return stored, []Difference{{"envelope", "an envelope that can be recorded", err.Error()}}, nil
 	}
-	derived.Index, derived.Recorded, derived.Proved = stored.Index, stored.Recorded, stored.Proved
+	derived.Index, derived.Recorded, derived.Proved, derived.BlobsErased = stored.Index, stored.Recorded, stored.Proved, stored.BlobsErased
 	derived.Signer.Person, derived.Signer.Role, derived.Signer.Identity = stored.Signer.Person, stored.Signer.Role, stored.Signer.Identity
 	if stored.Kind == KindUnverified && !isOurs(derived.PredicateType) {
 		derived.Kind = KindUnverified
@@ -46,11 +46,12 @@ func (in Intake) Rederive(ctx context.Context, s Reader, index int64) (Record, [
 
 // A Report is what a verification of a store found.
 type Report struct {
-	Records    int // that were looked at
-	Unverified int // of them: recorded without a signature that counts, which is not checked
-	Erased     int // of them: their bytes were removed, so that nothing else of them is checked
-	Blobs      int
-	Problems   []Problem
+	Records     int // that were looked at
+	Unverified  int // of them: recorded without a signature that counts, which is not checked
+	Erased      int // of them: their bytes were removed, so that nothing else of them is checked
+	BlobsErased int // of them: their blobs were removed
+	Blobs       int
+	Problems    []Problem
 }
 
 // Verify looks at records again: exact encoding, signature and its right as the
@@ -93,7 +94,9 @@ func (in Intake) verify(ctx context.Context, s Reader, index int64, report *Repo
 	derived, differences, err := in.Rederive(ctx, s, index)
 	if errors.Is(err, ErrErased) {
 		report.Erased++
-		return nil
+		more, err := in.unordered(ctx, s, derived)
+		found(more...)
+		return err
 	}
 	if errors.Is(err, ErrNotFound) {
 		found(Difference{"index", "a record", "none"})
@@ -108,7 +111,33 @@ func (in Intake) verify(ctx context.Context, s Reader, index int64, report *Repo
 	} else {
 		found(in.differentSigner(derived)...)
 	}
+	if derived.BlobsErased != nil {
+		report.BlobsErased++
+		more, err := in.unordered(ctx, s, derived)
+		if err != nil {
+			return err
+		}
+		found(more...)
+	}
 	return in.verifyBlobs(ctx, s, derived, report, found)
+}
+
+// unordered asks whether an erasure was ordered by those who may.
+func (in Intake) unordered(ctx context.Context, s Reader, stored Record) ([]Difference, error) {
+	if in.Judge == nil {
+		return nil, nil
+	}
+	why, err := in.Judge.Ordered(ctx, s, stored)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if err != nil {
+		why = err.Error()
+	}
+	if why == "" {
+		return nil, nil
+	}
+	return []Difference{{"erasure", "one that those who may have ordered", why}}, nil
 }
 
 // differentSigner compares the stored signer with the authority's.

@@ -23,6 +23,10 @@ const (
 	HoldType        = evidence.Namespace + "hold/v1"
 	LiftType        = evidence.Namespace + "lift/v1"
 
+	EraseType         = evidence.Namespace + "erase/v1"
+	LegalHoldType     = evidence.Namespace + "legal-hold/v1"
+	LegalHoldLiftType = evidence.Namespace + "legal-hold-lift/v1"
+
 	PromotionRequestType   = evidence.Namespace + "promotion-request/v1"
 	RollbackRequestType    = evidence.Namespace + "rollback-request/v1"
 	ApprovalType           = evidence.Namespace + "approval/v1"
@@ -42,6 +46,9 @@ type Act struct {
 	KeyID         string // whose signature the caller verified
 	Statement     []byte
 	Recorded      time.Time // by the store's clock
+	// About is what the log says of the record that an erasure or a legal hold is
+	// about, nil for other acts and where there is no such record.
+	About *Filing
 }
 
 // Authorities answers who may sign what under a version of the trust root, at a
@@ -135,6 +142,10 @@ var readers = map[string]func([]byte) (deed, error){
 	HoldType:        reader[Hold](HoldType),
 	LiftType:        reader[Lift](LiftType),
 
+	EraseType:         reader[Erase](EraseType),
+	LegalHoldType:     reader[LegalHold](LegalHoldType),
+	LegalHoldLiftType: reader[LegalHoldLift](LegalHoldLiftType),
+
 	PromotionRequestType:   reader[PromotionRequest](PromotionRequestType),
 	RollbackRequestType:    reader[RollbackRequest](RollbackRequestType),
 	ApprovalType:           reader[Approval](ApprovalType),
@@ -187,10 +198,23 @@ func checkDeed(d deed) error {
 	if err := d.head().check(); err != nil {
 		return err
 	}
-	if err := checkName("project", d.place().project, 100); err != nil {
-		return err
+	if p := d.place().project; p != "" || !ofAnyRecord(d) {
+		if err := checkName("project", p, 100); err != nil {
+			return err
+		}
 	}
 	return d.check()
+}
+
+// ofAnyRecord reports whether a deed can be about records that belong to no project,
+// such as foreign attestations: they have rules and a state of their own, under the
+// name "", whose signers need a grant for every project.
+func ofAnyRecord(d deed) bool {
+	switch d.(type) {
+	case *Policy, *Erase, *LegalHold, *LegalHoldLift:
+		return true
+	}
+	return false
 }
 
 func words(subjects []evidence.Subject) string {

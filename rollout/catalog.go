@@ -6,9 +6,10 @@ import (
 )
 
 // kinds are those under which a store lists the acts. A population is a rule of
-// whom to count.
+// whom to count, an erasure an order of the policy role.
 var kinds = map[string]evidence.Kind{
 	PolicyType: evidence.KindPolicy, PopulationType: evidence.KindPolicy, HoldType: evidence.KindHold, LiftType: evidence.KindHold,
+	EraseType: evidence.KindPolicy, LegalHoldType: evidence.KindHold, LegalHoldLiftType: evidence.KindHold,
 	RolloutType: evidence.KindRollout, StatusType: evidence.KindRolloutStatus, ObservationType: evidence.KindObservation,
 	PromotionRequestType: evidence.KindPromotionRequest, RollbackRequestType: evidence.KindPromotionRequest,
 	ApprovalType: evidence.KindApproval, DenialType: evidence.KindApproval, RevocationType: evidence.KindApproval,

@@ -305,6 +305,9 @@ func TestNoExecutionWithoutQuorum(t *testing.T) {
 		}
 	}
 	for _, predicateType := range PredicateTypes() {
+		if slices.Contains([]string{EraseType, LegalHoldType, LegalHoldLiftType}, predicateType) {
+			continue // of records: TestErasuresFollowTheBooks
+		}
 		if reached[predicateType] == 0 {
 			t.Errorf("no legal %s: %v", predicateType, reached)
 		}

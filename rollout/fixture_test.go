@@ -174,7 +174,7 @@ func rawAct(w *world, name, predicateType string, payload []byte) Act {
 	b := must[envelope.Bundle](w.t)(envelope.Sign(keyOf(name), evidence.PayloadType, payload))
 	ok(w.t, b.Verify(keyOf(name).Public()))
 	data := must[[]byte](w.t)(b.Marshal())
-	return Act{int64(len(w.acts)), evidence.DigestOf(payload), evidence.DigestOf(data), predicateType, b.KeyID, payload, w.now}
+	return Act{int64(len(w.acts)), evidence.DigestOf(payload), evidence.DigestOf(data), predicateType, b.KeyID, payload, w.now, nil}
 }
 
 // try applies an act and keeps it.

@@ -31,6 +31,7 @@ func everyStatement(t testing.TB) (map[string]Act, *world) {
 		acts[a.PredicateType] = a
 	}
 	st.everyDecision()
+	w.everyErasure()
 	for _, a := range w.acts {
 		if _, seen := acts[a.PredicateType]; !seen {
 			acts[a.PredicateType] = a
@@ -175,7 +176,7 @@ func TestHostileStatements(t *testing.T) {
 func TestSchemasDescribeTheirTypes(t *testing.T) {
 	for id, v := range map[string]any{
 		PolicyType: Policy{}, RolloutType: Rollout{}, StatusType: StatusChange{}, PopulationType: Population{},
-		ObservationType: Observation{}, HoldType: Hold{}, LiftType: Lift{}, ReadinessSchema: Readiness{},
+		ObservationType: Observation{}, HoldType: Hold{}, LiftType: Lift{}, EraseType: Erase{}, LegalHoldType: LegalHold{}, LegalHoldLiftType: LegalHoldLift{}, ReadinessSchema: Readiness{},
 	} {
 		text := must[[]byte](t)(schemas.Lookup(id))
 		var s map[string]any
@@ -200,15 +201,18 @@ func compareSchema(t *testing.T, at string, root, s map[string]any, typ reflect.
 		compareSchema(t, at+"[]", root, s["items"].(map[string]any), typ.Elem())
 	case s["type"] == "object":
 		properties, names := s["properties"].(map[string]any), []string{}
-		for i := range typ.NumField() {
-			name, options, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ",")
+		for _, field := range reflect.VisibleFields(typ) {
+			if field.Anonymous {
+				continue
+			}
+			name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
 			names = append(names, name)
 			p, there := properties[name].(map[string]any)
 			if required := slices.Contains(s["required"].([]any), any(name)); !there || required != (options != "omitempty") {
 				t.Errorf("%s.%s: in the schema %t, required %t", at, name, there, required)
 				continue
 			}
-			compareSchema(t, at+"."+name, root, p, typ.Field(i).Type)
+			compareSchema(t, at+"."+name, root, p, field.Type)
 		}
 		if len(properties) != len(names) || s["additionalProperties"] != false {
 			t.Errorf("%s: the schema has %d fields, the type %d", at, len(properties), len(names))
@@ -235,7 +239,7 @@ func FuzzActsReadOneWay(f *testing.F) {
 			if err != nil || !bytes.Equal(again, payload) {
 				t.Fatalf("read as %s, encoded as\n%s", payload, again)
 			}
-			a := Act{int64(len(w.acts)), evidence.DigestOf(payload), evidence.Digest{}, predicateType, d.head().Actor.KeyID, payload, w.now}
+			a := Act{int64(len(w.acts)), evidence.DigestOf(payload), evidence.Digest{}, predicateType, d.head().Actor.KeyID, payload, w.now, nil}
 			s := w.replay(w.acts)
 			r := s.Apply(a)
 			if _, before := w.s.judged[a.Digest]; r != nil && !before && !reflect.DeepEqual(s.core, w.s.core) {

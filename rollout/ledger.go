@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -25,6 +26,7 @@ type Ledger struct {
 	Location func(name string) (*time.Location, error) // as in [Options]
 
 	states map[string]*replay
+	end    *Ledger // of the whole log, for [Ledger.Ordered]
 }
 
 var _ evidence.Judge = (*Ledger)(nil)
@@ -57,16 +59,16 @@ func (l *Ledger) State(ctx context.Context, r evidence.Reader, project string, b
 		}
 		p = &replay{state: NewState(o)}
 	}
-	for record, err := range r.Scan(ctx, evidence.Range{From: p.next, To: before, Projects: []string{project}, Envelopes: true}) {
+	for record, err := range r.Scan(ctx, within(project, p.next, before)) {
 		if err != nil {
 			return nil, err
 		}
-		if record.Kind == evidence.KindUnverified || !Concerns(record.PredicateType) {
+		if record.Kind == evidence.KindUnverified || !Concerns(record.PredicateType) || record.Project != project {
 			continue
 		}
-		act, err := l.act(record)
+		act, err := l.Act(ctx, r, record)
 		if err != nil {
-			return nil, &TamperedError{record.Index, err}
+			return nil, err
 		}
 		p.state.Apply(act)
 	}
@@ -77,6 +79,15 @@ func (l *Ledger) State(ctx context.Context, r evidence.Reader, project string, b
 	return p.state, nil
 }
 
+// within selects the records that a state can depend on. Of those that belong to no
+// project, which can be all foreign attestations, only acts about records are.
+func within(project string, from, to int64) evidence.Range {
+	if project == "" {
+		return evidence.Range{From: from, To: to, Kinds: []evidence.Kind{evidence.KindPolicy, evidence.KindHold}, Envelopes: true}
+	}
+	return evidence.Range{From: from, To: to, Projects: []string{project}, Envelopes: true}
+}
+
 // Now is [Ledger.State] after all records.
 func (l *Ledger) Now(ctx context.Context, r evidence.Reader, project string) (*State, error) {
 	size, err := r.Len(ctx)
@@ -84,6 +95,60 @@ func (l *Ledger) Now(ctx context.Context, r evidence.Reader, project string) (*S
 		return nil, err
 	}
 	return l.State(ctx, r, project, size)
+}
+
+// Act returns a record as an act at its index, verified, with what the log says of the
+// record that it is about. The error is a [*TamperedError], or the reader's.
+func (l *Ledger) Act(ctx context.Context, r evidence.Reader, record evidence.Record) (Act, error) {
+	act, err := l.act(record)
+	if err != nil {
+		return act, &TamperedError{record.Index, err}
+	}
+	act.About, err = aboutOf(ctx, r, act)
+	return act, err
+}
+
+// aboutOf looks up the record that an act is about. Kind, project and date are the
+// store's: an envelope says none of them where it was erased.
+func aboutOf(ctx context.Context, r evidence.Reader, a Act) (*Filing, error) {
+	if read := readers[a.PredicateType]; read != nil {
+		d, err := read(a.Statement)
+		if err != nil {
+			return nil, nil // the state refuses it
+		}
+		if named, ok := d.(aboutRecord); ok {
+			record, err := r.Record(ctx, named.record().Index)
+			if errors.Is(err, evidence.ErrNotFound) {
+				return nil, nil
+			}
+			filing := File(record)
+			return &filing, err
+		}
+	}
+	return nil, nil
+}
+
+// Ordered asks the replay of the whole log for the order by which a record, or its
+// files, were erased.
+func (l *Ledger) Ordered(ctx context.Context, r evidence.Reader, record evidence.Record) (string, error) {
+	by, scope := record.Erased, ScopeRecord
+	if by == nil {
+		by, scope = record.BlobsErased, ScopeBlobs
+	}
+	if by == nil {
+		return "", nil
+	}
+	if l.end == nil {
+		l.end = &Ledger{Trust: l.Trust, Location: l.Location}
+	}
+	state, err := l.end.Now(ctx, r, record.Project)
+	if err != nil {
+		return "", err
+	}
+	if done, found := state.Erasure(File(record).Named, scope); !found || done.Index != by.By {
+		return fmt.Sprintf("record %d, which completes no order to erase it", by.By), nil
+	}
+	return "", nil
 }
 
 // act reads a record's envelope and verifies its signature. A key that no version of
@@ -129,9 +194,9 @@ func (l *Ledger) Judge(ctx context.Context, r evidence.Reader, record evidence.R
 	if err != nil {
 		return "", err
 	}
-	act, err := l.act(record)
+	act, err := l.Act(ctx, r, record)
 	if err != nil {
-		return "", &TamperedError{record.Index, err}
+		return "", err
 	}
 	return state.Judge(act).reason(), nil
 }

@@ -27,6 +27,29 @@ type Rules struct {
 	// Pseudonyms asks that observers name endpoints by HMAC-SHA-256.
 	Pseudonyms bool        `json:"pseudonyms" yaml:"pseudonyms"`
 	Exceptions []Exception `json:"exceptions" yaml:"exceptions"`
+	// Retention says from when on records may be erased. A kind that it does not name
+	// is kept for ever.
+	Retention []Retention `json:"retention,omitempty" yaml:"retention"` // by kind
+}
+
+// A Retention keeps records of a kind for a number of days from when they were
+// recorded. The kind "*" stands for every kind that is not named.
+type Retention struct {
+	Kind string `json:"kind" yaml:"kind"`
+	Days int    `json:"days" yaml:"days"`
+}
+
+// keep returns for how many days a kind is kept; named is false where the rules do not
+// say.
+func (r Rules) keep(kind evidence.Kind) (days int, named bool) {
+	for _, want := range []string{string(kind), "*"} {
+		for _, x := range r.Retention {
+			if x.Kind == want {
+				return x.Days, true
+			}
+		}
+	}
+	return 0, false
 }
 
 // A Ring is an ordered stage of one environment. Its name stands once in the rules.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rollproof/rollproof/evidence"
 	"github.com/rollproof/rollproof/evidence/trust"
 )
 
@@ -47,7 +48,34 @@ func (r Rules) Check() error {
 	if err := r.checkFormats(); err != nil {
 		return err
 	}
-	return r.checkExceptions()
+	if err := r.checkExceptions(); err != nil {
+		return err
+	}
+	return r.checkRetention()
+}
+
+// maxDays is a hundred years.
+const maxDays = 36_600
+
+func (r Rules) checkRetention() error {
+	known := []string{"*"}
+	for _, k := range evidence.Kinds {
+		known = append(known, string(k))
+	}
+	var kinds []string
+	for _, x := range r.Retention {
+		if !slices.Contains(known, x.Kind) {
+			return errors.New("retention: " + unknown("kind", x.Kind, known))
+		}
+		if x.Days < 0 || x.Days > maxDays {
+			return fmt.Errorf("retention: %s is kept for %d days, expected 0 to %d", x.Kind, x.Days, maxDays)
+		}
+		kinds = append(kinds, x.Kind)
+	}
+	if !increasing(kinds) {
+		return errors.New("retention: kinds are not sorted, or one stands twice")
+	}
+	return nil
 }
 
 // changePattern compiles the pattern, anchored at both ends.

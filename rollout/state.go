@@ -43,6 +43,7 @@ type core struct {
 	executions  map[evidence.Digest]execution
 	held        map[spot]holding
 	paths
+	erasures
 }
 
 // An IllegalAct is an act that changed nothing, and why.
@@ -66,7 +67,7 @@ func NewState(o Options) *State {
 			policy:    PolicyInForce{Rules: rules, Digest: rules.Digest(), Default: true},
 			proposals: map[evidence.Digest]*proposal{}, versions: map[string]claim{}, rollouts: map[string]*track{},
 			populations: map[site]*populated{}, lifted: map[evidence.Digest]evidence.Digest{},
-			executions: map[evidence.Digest]execution{}, held: map[spot]holding{}, paths: noPaths(),
+			executions: map[evidence.Digest]execution{}, held: map[spot]holding{}, paths: noPaths(), erasures: noErasures(),
 		},
 	}
 }
@@ -166,11 +167,15 @@ func (s *State) read(a Act) (deed, *Refusal) {
 	return d, nil
 }
 
+// alwaysRead are the types of which a policy lists no versions: its own, a package's,
+// and those about records, which its retention governs.
+var alwaysRead = []string{PolicyType, evidence.ReleaseEvidence, EraseType, LegalHoldType, LegalHoldLiftType}
+
 // judgeFormat keeps new acts to the versions that the policy accepts; a policy is
 // always read, so that no policy can lock the log.
 func (s *State) judgeFormat(predicateType string) *Refusal {
 	name := predicateType[len(evidence.Namespace):]
-	if predicateType == PolicyType || predicateType == evidence.ReleaseEvidence || slices.Contains(s.policy.Rules.Formats, name) {
+	if slices.Contains(alwaysRead, predicateType) || slices.Contains(s.policy.Rules.Formats, name) {
 		return nil
 	}
 	return refuse(CodeRule, "", "the policy accepts %s for new acts, not %s", quoted(s.policy.Rules.Formats), name).about(s.policy.Acts...)

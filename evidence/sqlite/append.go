@@ -27,7 +27,8 @@ type transaction struct {
 	frontier *translog.Frontier // right edge of the log's tree, once it is read
 	size     int64              // records of the frontier
 	words    []words            // that are not yet in the index
-	erased   []int64            // records whose bytes this transaction removes
+	erased   []int64            // records whose bytes or blobs this transaction removes
+	unworded bool               // words of a record were deleted
 }
 
 var _ evidence.Tx = (*transaction)(nil)
@@ -44,7 +45,7 @@ func (s *Store) Append(ctx context.Context, f func(evidence.Tx) error) error {
 		if err == nil {
 			err = t.flush(ctx)
 		}
-		if err == nil && len(t.erased) > 0 {
+		if err == nil && t.unworded {
 			err = translate(t.forgetWords(ctx))
 		}
 		erased = t.erased
@@ -150,7 +151,26 @@ func (t *transaction) Attach(ctx context.Context, index int64, b evidence.Blob) 
 	if info.Size() != b.Size {
 		return t.fail(fmt.Errorf("blob %s: %d bytes, expected %d", b.Digest, info.Size(), b.Size))
 	}
+	if err := t.mayAttach(ctx, index, b.Digest); err != nil {
+		return t.fail(err)
+	}
 	return t.fail(t.exec(ctx, insertBlob, index, b.Digest[:], b.Size))
+}
+
+// mayAttach keeps blobs to subjects, so that a search for the digest of a file that is
+// kept finds its records, and erased ones away.
+func (t *transaction) mayAttach(ctx context.Context, index int64, d evidence.Digest) error {
+	var named, erased bool
+	err := t.q.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM digest WHERE value = ?1 AND record = ?2), ?2 IN ("+withoutBlobs+")", d[:], index).Scan(&named, &erased)
+	switch {
+	case err != nil:
+		return err
+	case !named:
+		return fmt.Errorf("record %d: %s: %w", index, d, evidence.ErrNotASubject)
+	case erased:
+		return fmt.Errorf("record %d: %s: %w", index, d, evidence.ErrErased)
+	}
+	return nil
 }
 
 // fail remembers that the transaction may not be committed any more.

@@ -66,7 +66,7 @@ func (s *Store) clean(ctx context.Context, file string, before time.Time) (evide
 		if err != nil {
 			return err
 		}
-		named, err := t.count(ctx, "SELECT count(*) FROM blob WHERE digest = ? AND record NOT IN (SELECT record FROM erasure)", digest[:])
+		named, err := t.count(ctx, "SELECT count(*) FROM blob WHERE digest = ? AND record NOT IN ("+withoutBlobs+")", digest[:])
 		if err != nil || named > 0 {
 			return err
 		}

@@ -38,7 +38,8 @@
 // its digests. With it the triggers let the envelope go. The words go with it, freed
 // pages are overwritten (secure_delete) and the write-ahead log is emptied, so that
 // the bytes are nowhere in the files, as long as no reader holds the log. Copies,
-// backups and what the disk itself keeps are out of reach.
+// backups and what the disk itself keeps are out of reach. A row of blob_erasure does
+// the same for a record's files alone.
 //
 // A blob is written under a temporary name, flushed, renamed to its digest, and its
 // directory flushed, before the row that says to which record it belongs. Blobs are

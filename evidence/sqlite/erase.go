@@ -14,26 +14,21 @@ func (t *transaction) Erase(ctx context.Context, index, by int64) error {
 	return t.fail(t.erase(ctx, index, by))
 }
 
+// EraseBlobs removes the row's files once the transaction has committed.
+func (t *transaction) EraseBlobs(ctx context.Context, index, by int64) error {
+	return t.fail(t.eraseBlobs(ctx, index, by))
+}
+
+// withoutBlobs selects the records whose blobs were erased.
+const withoutBlobs = "SELECT record FROM erasure UNION ALL SELECT record FROM blob_erasure"
+
 func (t *transaction) erase(ctx context.Context, index, by int64) error {
-	record, err := t.Record(ctx, index)
+	record, err := t.ordered(ctx, index, by)
 	if err != nil {
 		return err
 	}
 	if record.Erased != nil {
 		return fmt.Errorf("record %d: erased already, by record %d", index, record.Erased.By)
-	}
-	if _, err := t.Record(ctx, by); err != nil {
-		return err
-	}
-	if by <= index {
-		return fmt.Errorf("record %d: ordered to be erased by record %d, expected a later one", index, by)
-	}
-	named, err := t.count(ctx, "SELECT count(*) FROM digest WHERE record = ? AND value IN (?, ?)", by, record.Act[:], record.ID[:])
-	if err != nil {
-		return err
-	}
-	if named == 0 {
-		return fmt.Errorf("record %d: ordered to be erased by record %d, which has no subject %s", index, by, record.Act)
 	}
 	if err := t.flush(ctx); err != nil {
 		return err
@@ -50,8 +45,41 @@ func (t *transaction) erase(ctx context.Context, index, by int64) error {
 			return err
 		}
 	}
-	t.erased = append(t.erased, index)
+	t.erased, t.unworded = append(t.erased, index), true
 	return nil
+}
+
+func (t *transaction) eraseBlobs(ctx context.Context, index, by int64) error {
+	record, err := t.ordered(ctx, index, by)
+	if err != nil {
+		return err
+	}
+	for _, before := range []*evidence.Erasure{record.Erased, record.BlobsErased} {
+		if before != nil {
+			return fmt.Errorf("record %d: its blobs were erased already, by record %d", index, before.By)
+		}
+	}
+	t.erased = append(t.erased, index)
+	return t.exec(ctx, "INSERT INTO blob_erasure (record, ordered_by) VALUES (?, ?)", index, by)
+}
+
+// ordered returns a record that another one, behind it, names.
+func (t *transaction) ordered(ctx context.Context, index, by int64) (evidence.Record, error) {
+	record, err := t.Record(ctx, index)
+	if err != nil {
+		return record, err
+	}
+	if _, err := t.Record(ctx, by); err != nil {
+		return record, err
+	}
+	if by <= index {
+		return record, fmt.Errorf("record %d: ordered to be erased by record %d, expected a later one", index, by)
+	}
+	named, err := t.count(ctx, "SELECT count(*) FROM digest WHERE record = ? AND value IN (?, ?)", by, record.Act[:], record.ID[:])
+	if err == nil && named == 0 {
+		err = fmt.Errorf("record %d: ordered to be erased by record %d, which has no subject %s", index, by, record.Act)
+	}
+	return record, err
 }
 
 // forgetWords writes the index of words anew. Deleting a record from it only marks
@@ -75,9 +103,9 @@ func (s *Store) sweep(ctx context.Context, erased []int64) {
 	_, _ = s.writer.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)")
 }
 
-// unnamed selects blobs of erased records that no other record names.
-const unnamed = `SELECT blob.record, blob.digest FROM blob JOIN erasure ON erasure.record = blob.record
-	WHERE NOT EXISTS (SELECT 1 FROM blob AS other WHERE other.digest = blob.digest AND other.record NOT IN (SELECT record FROM erasure))`
+// unnamed selects blobs that went with an erasure and that no other record names.
+const unnamed = `SELECT blob.record, blob.digest FROM blob WHERE blob.record IN (` + withoutBlobs + `)
+	AND NOT EXISTS (SELECT 1 FROM blob AS other WHERE other.digest = blob.digest AND other.record NOT IN (` + withoutBlobs + `))`
 
 func (t *transaction) removeBlobs(ctx context.Context, index int64) error {
 	found, err := readErased(ctx, t.q, unnamed+" AND blob.record = ?", index)
@@ -87,7 +115,7 @@ func (t *transaction) removeBlobs(ctx context.Context, index int64) error {
 	return err
 }
 
-// An erasedBlob is a blob of an erased record.
+// An erasedBlob is a blob of a record whose blobs were erased.
 type erasedBlob struct {
 	record int64
 	digest evidence.Digest
@@ -142,8 +170,8 @@ func (r reader) auditErased(ctx context.Context) ([]evidence.Problem, error) {
 	return list, err
 }
 
-func (r reader) indexes(ctx context.Context, query string) ([]int64, error) {
-	rows, err := r.q.QueryContext(ctx, query)
+func (r reader) indexes(ctx context.Context, query string, args ...any) ([]int64, error) {
+	rows, err := r.q.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}

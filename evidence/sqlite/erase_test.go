@@ -110,6 +110,8 @@ func TestForgedErasures(t *testing.T) {
 		"words put back":                  {[]string{"INSERT INTO words (rowid, text) VALUES (0, 'other')"}, "record 0: words: expected erased, found stored"},
 		"facts of an erased record":       {[]string{"UPDATE record SET project = 'other' WHERE idx = 0"}, "record 0: checksum"},
 		"act of an erased record":         {[]string{"UPDATE record SET act = randomblob(32) WHERE idx = 0"}, "record 0: leaf"},
+		"blobs by no order":               {[]string{"INSERT INTO blob_erasure VALUES (2, 4)"}, "record 2: blob erasure"},
+		"blobs of nothing":                {[]string{"INSERT INTO blob_erasure VALUES (50, 60)"}, "record 50: blob erasure"},
 		"digests of an erased record":     {[]string{"DELETE FROM digest WHERE record = 0"}, "record 0: digest"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -125,7 +127,7 @@ func TestTriggersOfErasure(t *testing.T) {
 	file := erasedStore(t)
 	for _, statement := range []string{
 		"INSERT INTO erasure VALUES (2, 4)", "INSERT INTO erasure VALUES (2, 5)", "INSERT OR REPLACE INTO erasure VALUES (0, 4)", "INSERT INTO erasure VALUES (5, 0)",
-		"DELETE FROM envelope WHERE record = 2", "DELETE FROM envelope", "DELETE FROM erasure", "UPDATE erasure SET ordered_by = 4",
+		"DELETE FROM envelope WHERE record = 2", "DELETE FROM envelope", "DELETE FROM erasure", "INSERT INTO blob_erasure VALUES (2, 4)", "INSERT INTO blob_erasure VALUES (5, 0)", "UPDATE erasure SET ordered_by = 4",
 	} {
 		if err := try(file, statement); err == nil {
 			t.Errorf("%s: done", statement)

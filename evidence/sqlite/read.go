@@ -83,9 +83,14 @@ func (r reader) Find(ctx context.Context, prefix string) (int64, error) {
 	return indexes[0], nil
 }
 
-// Blobs returns none for an erased record.
+func (r reader) Same(ctx context.Context, act evidence.Digest) ([]int64, error) {
+	list, err := r.indexes(ctx, "SELECT idx FROM record WHERE act = ? ORDER BY idx", act[:])
+	return list, translate(err)
+}
+
+// Blobs returns none for a record whose blobs were erased.
 func (r reader) Blobs(ctx context.Context, index int64) ([]evidence.Blob, error) {
-	rows, err := r.q.QueryContext(ctx, "SELECT digest, size FROM blob WHERE record = ? AND record NOT IN (SELECT record FROM erasure) ORDER BY digest", index)
+	rows, err := r.q.QueryContext(ctx, "SELECT digest, size FROM blob WHERE record = ? AND record NOT IN ("+withoutBlobs+") ORDER BY digest", index)
 	if err != nil {
 		return nil, translate(err)
 	}

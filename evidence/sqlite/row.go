@@ -67,7 +67,7 @@ var columnNames = func() string {
 
 // selectRecord begins a query whose rows [scanRecord] reads; one with envelopes joins
 // them to it.
-const erasedBy = "(SELECT ordered_by FROM erasure WHERE erasure.record = record.idx)"
+const erasedBy = "(SELECT ordered_by FROM erasure WHERE erasure.record = record.idx), (SELECT ordered_by FROM blob_erasure WHERE blob_erasure.record = record.idx)"
 
 var (
 	selectRecord   = "SELECT " + columnNames + ", " + erasedBy
@@ -156,7 +156,7 @@ func scanRecord(row rowScanner, more ...any) (evidence.Record, error) {
 		origin                   sql.NullString
 		size                     sql.NullInt64
 		digests, targets         int64
-		erasedBy                 sql.NullInt64
+		erasedBy, blobsErasedBy  sql.NullInt64
 		role, kind               string
 	)
 	err := row.Scan(append([]any{
@@ -164,7 +164,7 @@ func scanRecord(row rowScanner, more ...any) (evidence.Record, error) {
 		&r.Signer.KeyID, &r.Signer.Person, &role, &r.Signer.Identity.Issuer, &r.Signer.Identity.Subject, &kind,
 		&r.Project, &r.Version, &r.ChangeRecord, &r.Environment, &r.Ring, &r.TargetRing,
 		&r.RolloutStatus, &r.ApprovalState, &r.ExecutionStatus, &r.Rollout, &r.Request, &r.Approval, &r.Execution,
-		&origin, &size, &root, &r.Illegal, &digests, &targets, &sum, &erasedBy,
+		&origin, &size, &root, &r.Illegal, &digests, &targets, &sum, &erasedBy, &blobsErasedBy,
 	}, more...)...)
 	if err != nil {
 		return r, err
@@ -179,6 +179,8 @@ func scanRecord(row rowScanner, more ...any) (evidence.Record, error) {
 	}
 	if erasedBy.Valid {
 		r.Erased = &evidence.Erasure{By: erasedBy.Int64}
+	} else if blobsErasedBy.Valid {
+		r.BlobsErased = &evidence.Erasure{By: blobsErasedBy.Int64}
 	}
 	return r, nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io/fs"
+	"slices"
 	"strings"
 	"testing"
 
@@ -173,4 +174,93 @@ func testErasedAtOnce(t *testing.T, open Open) {
 	}
 	hits(t, s, evidence.Query{Text: "CHG-0"})
 	Sound(t, s)
+}
+
+// A record whose blobs are erased keeps everything else, and gets none again.
+func testEraseBlobs(t *testing.T, open Open) {
+	s, ctx := open(t, frozen), t.Context()
+	blob, err := s.PutBlob(ctx, strings.NewReader("bin/age_0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	record := Examine(t, Rollout(0))
+	if _, err := evidence.Add(ctx, s, []evidence.Record{record}, blob); err != nil {
+		t.Fatal(err)
+	}
+	by := Add(t, s, Naming(record))[0].Record.Index
+	stop := errors.New("stop")
+	for range 2 {
+		if err := s.Append(ctx, func(tx evidence.Tx) error { return errors.Join(tx.EraseBlobs(ctx, 0, by), stop) }); !errors.Is(err, stop) {
+			t.Fatal(err)
+		}
+	}
+	if list, err := s.Blobs(ctx, 0); err != nil || len(list) != 1 {
+		t.Fatalf("after a transaction that was undone: %v, %v", list, err)
+	}
+	if err := s.Append(ctx, func(tx evidence.Tx) error { return tx.EraseBlobs(ctx, 0, by) }); err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.Record(ctx, 0)
+	if err != nil || !bytes.Equal(got.Envelope, record.Envelope) || got.Erased != nil || got.BlobsErased == nil || got.BlobsErased.By != by {
+		t.Errorf("%+v, %v", got.BlobsErased, err)
+	}
+	if list, err := s.Blobs(ctx, 0); err != nil || len(list) > 0 {
+		t.Errorf("%v, %v", list, err)
+	}
+	if f, err := s.OpenBlob(ctx, blob.Digest); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("blob: %v, %v", f, err)
+	}
+	hits(t, s, evidence.Query{Text: "CHG-0"}, 0)
+	if err := s.Append(ctx, func(tx evidence.Tx) error { return tx.EraseBlobs(ctx, 0, by) }); err == nil {
+		t.Error("erased twice")
+	}
+	Sound(t, s)
+	if _, err := s.PutBlob(ctx, strings.NewReader("bin/age_0")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := evidence.Add(ctx, s, []evidence.Record{record}, blob); !errors.Is(err, evidence.ErrErased) {
+		t.Errorf("attached again: %v", err)
+	}
+	if err := s.Append(ctx, func(tx evidence.Tx) error { return tx.Erase(ctx, 0, by) }); err != nil {
+		t.Errorf("the record after its blobs: %v", err)
+	}
+	Sound(t, s)
+}
+
+// A blob is a subject of every record that it belongs to, so that whoever searches for
+// the digest of a file finds them.
+func testAttachToOthers(t *testing.T, open Open) {
+	s, ctx := open(t, frozen), t.Context()
+	blob, err := s.PutBlob(ctx, strings.NewReader("bin/age_1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	Add(t, s, Rollout(0), Rollout(1))
+	if err := s.Append(ctx, func(tx evidence.Tx) error { return tx.Attach(ctx, 0, blob) }); !errors.Is(err, evidence.ErrNotASubject) {
+		t.Errorf("got %v", err)
+	}
+	if err := s.Append(ctx, func(tx evidence.Tx) error { return tx.Attach(ctx, 1, blob) }); err != nil {
+		t.Fatal(err)
+	}
+	hits(t, s, evidence.Query{Digests: []string{blob.Digest.String()}}, 1)
+}
+
+// The records of an act are one of each signer and an unverified one.
+func testSame(t *testing.T, open Open) {
+	s, ctx := open(t, frozen), t.Context()
+	data := Envelope(NewSigner("ada"), ScanType, []evidence.Subject{Subject("a")}, Story{})
+	loose := evidence.Intake{Catalog: Intake().Catalog, Authority: nobody{}, AllowUnknownSigner: true}
+	unverified, err := loose.Examine(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := evidence.Add(ctx, s, []evidence.Record{unverified}); err != nil {
+		t.Fatal(err)
+	}
+	Add(t, s, Rollout(0), data, Envelope(NewSigner("grace"), ScanType, []evidence.Subject{Subject("a")}, Story{}))
+	for act, want := range map[evidence.Digest][]int64{unverified.Act: {0, 2, 3}, {}: nil} {
+		if got, err := s.Same(ctx, act); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s: %v, %v", act, got, err)
+		}
+	}
 }

@@ -35,6 +35,7 @@ func Run(t *testing.T, open Open) {
 		"Compare": testCompare, "Signers": testSigners, "WordsInTransaction": testWordsInTransaction, "ClockBehind": testClockBehind,
 		"LogIdentity": testLogIdentity, "Hashes": testHashes, "Checkpoints": testCheckpoints, "Scan": testScan, "LongScan": testLongScan, "LongSearch": testLongSearch,
 		"Erase": testErase, "EraseSharedBlob": testEraseSharedBlob, "NotErased": testNotErased, "ErasedAtOnce": testErasedAtOnce,
+		"EraseBlobs": testEraseBlobs, "AttachToOthers": testAttachToOthers, "Same": testSame,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -58,6 +58,7 @@ var predicateRoles = map[string][]Role{
 	SchemaPrefix + "lift/v1":                          {Policy},
 	SchemaPrefix + "erase/v1":                         {Policy},
 	SchemaPrefix + "legal-hold/v1":                    {Policy},
+	SchemaPrefix + "legal-hold-lift/v1":               {Policy},
 	SchemaPrefix + "rebuild/v1":                       {Verifier},
 	SchemaPrefix + "export/v1":                        {Auditor},
 	"https://sigstore.dev/cosign/sign/v1":             {Releaser},
