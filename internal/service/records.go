@@ -33,6 +33,10 @@ func (p present) Judge(ctx context.Context, r evidence.Reader, record evidence.R
 	return p.desk.Ledger.Judge(ctx, r, record)
 }
 
+func (p present) Ordered(ctx context.Context, r evidence.Reader, record evidence.Record) (string, error) {
+	return p.desk.Ledger.Ordered(ctx, r, record)
+}
+
 // deriving calls f with an intake that derives records again and says of each act what
 // became of it.
 func (l *Local) deriving(ctx context.Context, f func(evidence.Intake) error) error {
