@@ -23,6 +23,8 @@ const (
 	KindPolicy             Kind = "policy"
 	KindHold               Kind = "hold"
 	KindVSA                Kind = "vsa"
+	// KindAccess is a statement about who may use a service over the store.
+	KindAccess Kind = "access"
 	// KindAttestation is a statement of a predicate type that rollproof does not
 	// define, by a signer whom the trust root lets sign it.
 	KindAttestation Kind = "attestation"
@@ -34,7 +36,7 @@ const (
 // Kinds are all kinds, in the order in which they are listed.
 var Kinds = []Kind{
 	KindReleasePackage, KindRollout, KindRolloutStatus, KindObservation, KindPromotionRequest, KindApproval,
-	KindPromotionExecution, KindRollbackExecution, KindPolicy, KindHold, KindVSA, KindAttestation, KindUnverified,
+	KindPromotionExecution, KindRollbackExecution, KindPolicy, KindHold, KindVSA, KindAccess, KindAttestation, KindUnverified,
 }
 
 // Values that facts of those names can have.

@@ -3,6 +3,7 @@ package trust
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/rollproof/rollproof/evidence/envelope"
@@ -169,6 +170,27 @@ func Identities(a Authority) []Identity {
 		list = append(list, entry.Identity())
 	}
 	return list
+}
+
+// HasPerson reports whether an authority lists a person; a single key lists none.
+func HasPerson(a Authority, id string) bool {
+	r, ok := a.(*root)
+	return ok && slices.ContainsFunc(r.doc.People, func(p Person) bool { return p.ID == id })
+}
+
+// PersonOf returns the person behind a keyless identity, "" where an authority lists
+// none.
+func PersonOf(a Authority, id Identity) string {
+	r, ok := a.(*root)
+	if !ok {
+		return ""
+	}
+	for _, entry := range r.doc.Identities {
+		if entry.Identity() == id {
+			return entry.Person
+		}
+	}
+	return ""
 }
 
 // KeysOf returns the keyids that an authority lists with a role, in order, whether

@@ -59,6 +59,8 @@ var predicateRoles = map[string][]Role{
 	SchemaPrefix + "erase/v1":                         {Policy},
 	SchemaPrefix + "legal-hold/v1":                    {Policy},
 	SchemaPrefix + "legal-hold-lift/v1":               {Policy},
+	SchemaPrefix + "token/v1":                         {Policy},
+	SchemaPrefix + "token-revocation/v1":              {Policy},
 	SchemaPrefix + "rebuild/v1":                       {Verifier},
 	SchemaPrefix + "export/v1":                        {Auditor},
 	"https://sigstore.dev/cosign/sign/v1":             {Releaser},

@@ -368,7 +368,7 @@ func TestRoleTable(t *testing.T) {
 	for role, names := range map[Role]string{
 		Releaser:   "release-evidence",
 		Operator:   "rollout rollout-status promotion-execution rollback-execution",
-		Policy:     "population policy hold lift erase legal-hold legal-hold-lift approval-revocation",
+		Policy:     "population policy hold lift erase legal-hold legal-hold-lift token token-revocation approval-revocation",
 		Observer:   "observation",
 		Requester:  "promotion-request rollback-request",
 		Approver:   "approval denial approval-revocation",

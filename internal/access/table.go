@@ -1,0 +1,113 @@
+package access
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+)
+
+// A Rule says what a route demands. The zero value lets nobody in.
+type Rule struct {
+	Scope Scope
+	Open  bool // needs no credential
+}
+
+// A Table is what every route demands, by its pattern as [http.ServeMux] has it. A
+// route that is not in it is refused.
+type Table map[string]Rule
+
+// A Verifier knows a kind of bearer credential besides tokens.
+type Verifier interface {
+	// Verify returns whose credential a text is. A *RefusedError says that it does not
+	// count; ErrOtherKind that it is none of this kind.
+	Verify(ctx context.Context, text string) (Caller, error)
+}
+
+// ErrOtherKind is returned for a text that is no credential of a verifier's kind.
+var ErrOtherKind = errors.New("a credential of another kind")
+
+// A Gate lets callers through to routes.
+type Gate struct {
+	Table    Table
+	Tokens   *Tokens
+	Sessions *Sessions
+	OIDC     Verifier // nil without an issuer
+	// ReadPublic lets everybody read.
+	ReadPublic bool
+}
+
+// A Denial is why a request does not get through.
+type Denial struct {
+	Status int // 401, 403, 404, 400 or 503
+	Caller Caller
+	Err    error // not for who asks
+}
+
+func (d *Denial) Error() string { return d.Err.Error() }
+
+// Caller returns who asks, by header or cookie. A request with a credential that does
+// not count is refused, also where none is needed.
+func (g *Gate) Caller(r *http.Request) (Caller, error) {
+	header := r.Header.Values("Authorization")
+	if len(header) > 1 {
+		return Caller{}, refused("%d Authorization headers", len(header))
+	}
+	if len(header) == 1 {
+		scheme, text, _ := strings.Cut(header[0], " ")
+		if !strings.EqualFold(scheme, "Bearer") {
+			return Caller{}, refused("scheme %q", scheme)
+		}
+		return g.bearer(r.Context(), strings.TrimSpace(text))
+	}
+	if cookie, err := r.Cookie(g.Sessions.CookieName()); err == nil {
+		return g.Sessions.caller(r.Context(), cookie.Value)
+	}
+	public := Caller{Via: ViaPublic}
+	if g.ReadPublic {
+		public.Scopes = []Scope{Read}
+	}
+	return public, nil
+}
+
+func (g *Gate) bearer(ctx context.Context, text string) (Caller, error) {
+	if strings.HasPrefix(text, TokenPrefix) || g.OIDC == nil {
+		return g.Tokens.Check(ctx, text)
+	}
+	return g.OIDC.Verify(ctx, text)
+}
+
+// errInURL is why a request with a credential in its URL is refused: URLs are logged,
+// kept in histories and sent to others.
+var errInURL = errors.New("a credential stands in the URL")
+
+// Decide says whether a request may reach the route of a pattern, and who asks. Errors
+// are [*Denial]; one with status 401 wants a credential.
+func (g *Gate) Decide(r *http.Request, pattern string) (Caller, error) {
+	if strings.Contains(r.RequestURI, TokenPrefix) || strings.Contains(r.URL.String(), TokenPrefix) || r.URL.User != nil || r.URL.Query().Has("access_token") {
+		return Caller{}, &Denial{http.StatusBadRequest, Caller{}, errInURL}
+	}
+	rule, listed := g.Table[pattern]
+	if !listed {
+		return Caller{}, &Denial{http.StatusNotFound, Caller{}, errors.New("no rule for this route")}
+	}
+	caller, err := g.Caller(r)
+	var refusal *RefusedError
+	switch {
+	case errors.As(err, &refusal):
+		if rule.Open && r.Header.Get("Authorization") == "" {
+			return Caller{Via: ViaPublic}, nil // a cookie of an ended session: health and login are for everybody
+		}
+		return Caller{}, &Denial{http.StatusUnauthorized, caller, err}
+	case err != nil:
+		if rule.Open {
+			return Caller{Via: ViaPublic}, nil
+		}
+		return Caller{}, &Denial{http.StatusServiceUnavailable, caller, err}
+	case rule.Open || rule.Scope != "" && caller.May(rule.Scope):
+		return caller, nil
+	case caller.Anonymous():
+		return Caller{}, &Denial{http.StatusUnauthorized, caller, errors.New("no credential")}
+	}
+	return Caller{}, &Denial{http.StatusForbidden, caller, errors.New("the caller lacks the scope " + string(rule.Scope))}
+}
