@@ -1,16 +1,16 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"path/filepath"
 	"time"
 
 	"github.com/rollproof/rollproof/evidence"
-	"github.com/rollproof/rollproof/evidence/checkpoint"
 	"github.com/rollproof/rollproof/evidence/envelope"
 	"github.com/rollproof/rollproof/evidence/sqlite"
 	"github.com/rollproof/rollproof/evidence/trust"
+	"github.com/rollproof/rollproof/internal/service"
+	"github.com/rollproof/rollproof/release/rebuild"
 	"github.com/rollproof/rollproof/rollout"
 	"github.com/urfave/cli/v2"
 )
@@ -27,12 +27,9 @@ func actFlags() []cli.Flag {
 // key where it signs.
 type acting struct {
 	*program
-	ctx       *cli.Context
-	chain     *trust.Chain
-	authority trust.Authority
-	catalog   evidence.Catalog
-	ledger    *rollout.Ledger
-	signer    envelope.Signer // nil for a command that only reads
+	ctx *cli.Context
+	service.Desk
+	signer envelope.Signer // nil for a command that only reads
 }
 
 // acts prepares a command. Without a trust root there are no roles, and no act.
@@ -48,7 +45,7 @@ func (p *program) acts(ctx *cli.Context) (*acting, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &acting{program: p, ctx: ctx, chain: chain, authority: authority, catalog: known, ledger: &rollout.Ledger{Trust: chain, Location: time.LoadLocation}}, nil
+	return &acting{program: p, ctx: ctx, Desk: service.Desk{Chain: chain, Authority: authority, Catalog: known, Rebuilt: rebuilt(), Ledger: ledger(chain)}}, nil
 }
 
 // signing is acts for a command that signs now.
@@ -57,43 +54,31 @@ func (p *program) signing(ctx *cli.Context) (*acting, error) {
 	if err != nil {
 		return nil, err
 	}
-	if reason, hint := currentTrust(a.authority); reason != "" {
-		return nil, failure{exitEvidence, reason, hint}
+	if err := a.Current(); err != nil {
+		return nil, err
 	}
 	a.signer, err = p.signer(ctx.String("key"))
 	return a, err
 }
 
-// intake verifies what is recorded, and judges it.
-func (a *acting) intake() evidence.Intake {
-	return evidence.Intake{Catalog: a.catalog, Authority: a.authority, Judge: a.ledger}
+// ledger replays the acts of a store under a trust root.
+func ledger(chain *trust.Chain) *rollout.Ledger {
+	return &rollout.Ledger{Trust: chain, Location: time.LoadLocation}
+}
+
+// rebuilt reads statements that a release was rebuilt.
+func rebuilt() service.Rebuilt {
+	return service.Rebuilt{PredicateType: rebuild.PredicateType, Read: func(payload []byte) (string, bool) {
+		s, err := evidence.DecodeStatement[rebuild.Predicate](payload, rebuild.PredicateType)
+		return s.Predicate.Manifest, err == nil && s.Predicate.Result == rebuild.Match
+	}}
 }
 
 // head names the signer, the trust root and the newest checkpoint of the store. r may
 // be nil where there is no store.
 func (a *acting) head(r evidence.Reader, now time.Time) (rollout.Head, error) {
-	keyid := a.signer.Public().KeyID()
-	person := a.authority.Rule(trust.Use{KeyID: keyid}).Signer.Person
-	if person == "" {
-		ruling := a.authority.Rule(trust.Use{KeyID: keyid})
-		return rollout.Head{}, failure{exitEvidence, "this key may not sign: " + ruling.Reason, ruling.Hint}
-	}
-	h := rollout.Head{
-		Actor: rollout.Actor{KeyID: keyid, Person: person},
-		Trust: rollout.TrustVersion{Version: a.chain.Newest().Version, Digest: a.chain.Digest()}, Claimed: now,
-	}
-	if r == nil {
-		return h, nil
-	}
-	newest, ok, err := checkpoint.Newest(a.ctx.Context, r)
-	if errors.Is(err, evidence.ErrNoLog) || err == nil && !ok {
-		return h, nil
-	}
-	if err != nil {
-		return h, badLog(err)
-	}
-	h.Seen = &evidence.Checkpoint{Origin: newest.Origin, Size: newest.Size, Root: evidence.Digest(newest.Root)}
-	return h, nil
+	h, err := a.Head(a.ctx.Context, r, a.signer.Public().KeyID(), now)
+	return h, badStore(err)
 }
 
 // sign signs a statement with the command's key, which must be one that may do so now.
@@ -113,8 +98,8 @@ func record[P any](a *acting, store *sqlite.Store, project string, compose func(
 	var done evidence.Added
 	ctx := a.ctx.Context
 	err := store.Append(ctx, func(tx evidence.Tx) error {
-		a.ledger = &rollout.Ledger{Trust: a.chain, Location: time.LoadLocation}
-		state, err := a.ledger.Now(ctx, tx, project)
+		a.Ledger = ledger(a.Chain)
+		state, err := a.Ledger.Now(ctx, tx, project)
 		if err != nil {
 			return err
 		}
@@ -133,109 +118,36 @@ func record[P any](a *acting, store *sqlite.Store, project string, compose func(
 		done, err = a.add(tx, state, data, blobs)
 		return err
 	})
-	return done, badAct(err)
-}
-
-// judge says whether an examined record would be legal at the end of the log.
-func (a *acting) judge(r evidence.Reader, state *rollout.State, examined evidence.Record, now time.Time) (*rollout.Refusal, error) {
-	size, err := r.Len(a.ctx.Context)
-	if err != nil {
-		return nil, err
-	}
-	b, err := envelope.ParseBundle(examined.Envelope)
-	if err != nil {
-		return nil, err
-	}
-	return state.Judge(rollout.Act{
-		Index: size, Digest: examined.Act, Envelope: examined.ID, PredicateType: examined.PredicateType, KeyID: examined.Signer.KeyID, Statement: b.Payload, Recorded: now,
-	}), nil
+	return done, badStore(err)
 }
 
 // add records an envelope that is legal where it would stand.
 func (a *acting) add(tx evidence.Tx, state *rollout.State, data []byte, blobs []evidence.Blob) (evidence.Added, error) {
-	ctx := a.ctx.Context
-	examined, err := a.intake().Examine(data)
+	examined, err := a.Intake().Examine(data)
 	if err != nil {
 		return evidence.Added{}, err
 	}
 	if a.signer != nil {
-		if err := a.maySign(examined); err != nil {
+		if err := a.MaySign(examined); err != nil {
 			return evidence.Added{}, err
 		}
 	}
-	refusal, err := a.judge(tx, state, examined, tx.Now())
-	if err != nil {
-		return evidence.Added{}, err
-	}
-	if refusal != nil && !refusal.Already.IsZero() {
-		index, err := tx.Find(ctx, refusal.Already.Hex())
-		if err != nil {
-			return evidence.Added{}, err
-		}
-		stored, err := tx.Record(ctx, index)
-		return evidence.Added{Record: stored}, err
-	}
-	if refusal != nil {
-		return evidence.Added{}, refusal
-	}
-	added, err := a.intake().AddTo(ctx, tx, []evidence.Record{examined}, blobs...)
-	if err != nil {
-		return evidence.Added{}, err
-	}
-	return added[0], nil
-}
-
-// maySign refuses a key that verifies and is no longer signed with.
-func (a *acting) maySign(r evidence.Record) error {
-	ruling := a.authority.Rule(trust.Use{
-		KeyID: r.Signer.KeyID, PredicateType: r.PredicateType, Project: r.Project, Environment: r.Environment, Ring: r.Ring, Signing: true,
-	})
-	if ruling.Outcome != trust.Granted {
-		return failure{exitEvidence, "this key may not sign: " + ruling.Reason, ruling.Hint}
-	}
-	return nil
+	return a.Add(a.ctx.Context, tx, state, examined, blobs...)
 }
 
 // badInput is the error of a statement that can't be made from what was given, unless
-// it is a refusal.
+// it explains itself.
 func badInput(err error) error {
-	var refusal *rollout.Refusal
-	var refused *evidence.RefusedError
-	if err == nil || errors.As(err, &refusal) || errors.As(err, &refused) {
+	if err == nil || service.Explain(err) != nil {
 		return err
 	}
 	return usagef("see --help", "%v", err)
 }
 
-// badAct translates what a state refuses.
-func badAct(err error) error {
-	var refusal *rollout.Refusal
-	var tampered *rollout.TamperedError
-	switch {
-	case errors.As(err, &refusal):
-		return failure{int(refusal.Code), refusal.Reason, refusal.Hint}
-	case errors.As(err, &tampered):
-		return failure{exitEvidence, err.Error(), "the store was changed: rollproof evidence verify --all names each place"}
-	}
-	return badStore(err)
-}
-
 // state is the present state of a project.
 func (a *acting) state(store *sqlite.Store, project string) (*rollout.State, error) {
-	s, err := a.ledger.Now(a.ctx.Context, store, project)
-	return s, badAct(err)
-}
-
-// project is the one that the flags name, or of the record with a rollout id.
-func (a *acting) projectOf(store *sqlite.Store, rolloutID string) (string, error) {
-	page, err := store.Search(a.ctx.Context, evidence.Query{Rollouts: []string{rolloutID}, Kinds: []evidence.Kind{evidence.KindRollout}, Order: evidence.OldestFirst, Limit: 1})
-	if err != nil {
-		return "", badStore(err)
-	}
-	if len(page.Records) == 0 {
-		return "", failure{exitFailed, "rollout " + rolloutID + " is not recorded here", "rollproof release verify-rollout DIR records it; rollproof evidence search --metadata-kind managed-endpoint-rollout lists what is"}
-	}
-	return page.Records[0].Project, nil
+	s, err := a.Ledger.Now(a.ctx.Context, store, project)
+	return s, badStore(err)
 }
 
 // showAct prints a recorded act; what says in words what was done.

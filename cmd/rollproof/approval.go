@@ -9,6 +9,7 @@ import (
 
 	"github.com/rollproof/rollproof/evidence"
 	"github.com/rollproof/rollproof/evidence/sqlite"
+	"github.com/rollproof/rollproof/internal/service"
 	"github.com/rollproof/rollproof/release/archive"
 	"github.com/rollproof/rollproof/rollout"
 	"github.com/urfave/cli/v2"
@@ -20,34 +21,15 @@ func (p *program) approvalCommand() *cli.Command {
 		p.approvalExportCommand(), p.approvalImportCommand())
 }
 
-// projects lists the projects that have rollouts or policies, sorted.
-func (a *acting) projects(r evidence.Reader) ([]string, error) {
-	size, err := r.Len(a.ctx.Context)
-	if err != nil {
-		return nil, badStore(err)
-	}
-	var list []string
-	for record, err := range r.Scan(a.ctx.Context, evidence.Range{To: size, Kinds: []evidence.Kind{evidence.KindRollout, evidence.KindPolicy}}) {
-		if err != nil {
-			return nil, badStore(err)
-		}
-		if !slices.Contains(list, record.Project) {
-			list = append(list, record.Project)
-		}
-	}
-	slices.Sort(list)
-	return list, nil
-}
-
 // oneProject is --project, or the only one of the store.
 func (a *acting) oneProject(r evidence.Reader) (string, error) {
 	if project := a.ctx.String("project"); project != "" {
 		return project, nil
 	}
-	list, err := a.projects(r)
+	list, err := service.Projects(a.ctx.Context, r)
 	switch {
 	case err != nil:
-		return "", err
+		return "", badStore(err)
 	case len(list) == 0:
 		return "", failure{exitFailed, "the store has no rollouts", "rollproof release verify-rollout DIR records one"}
 	case len(list) > 1:
@@ -58,31 +40,19 @@ func (a *acting) oneProject(r evidence.Reader) (string, error) {
 
 // findRequest finds a request by its id, its digest, or digits that it begins with.
 func (a *acting) findRequest(store evidence.Reader, name string) (string, rollout.RequestStatus, error) {
-	var none rollout.RequestStatus
-	list, err := a.projects(store)
+	ctx := a.ctx.Context
+	list, err := service.Projects(ctx, store)
 	if err != nil {
-		return "", none, err
+		return "", rollout.RequestStatus{}, badStore(err)
 	}
-	candidates := []string{name}
-	if index, err := store.Find(a.ctx.Context, strings.TrimPrefix(name, "sha256:")); err == nil {
-		record, err := store.Record(a.ctx.Context, index)
+	project, status, err := service.FindRequest(ctx, store, list, name, func(project string, f func(*rollout.State) error) error {
+		state, err := a.Ledger.Now(ctx, store, project)
 		if err != nil {
-			return "", none, badStore(err)
+			return err
 		}
-		candidates = append(candidates, record.Act.String())
-	}
-	for _, project := range list {
-		state, err := a.ledger.Now(a.ctx.Context, store, project)
-		if err != nil {
-			return "", none, badAct(err)
-		}
-		for _, c := range candidates {
-			if status, ok := state.Request(c, a.now()); ok {
-				return project, status, nil
-			}
-		}
-	}
-	return "", none, failure{exitApproval, archive.Printable(name) + " is no legal request of this log", "rollproof approval list"}
+		return f(state)
+	}, a.now())
+	return project, status, badStore(err)
 }
 
 func (p *program) approvalListCommand() *cli.Command {
@@ -285,14 +255,14 @@ func (p *program) approvalImport(ctx *cli.Context) error {
 	var list []evidence.Added
 	err = store.Append(ctx.Context, func(tx evidence.Tx) error {
 		for _, in := range inputs {
-			examined, err := a.intake().Examine(in.data)
+			examined, err := a.Intake().Examine(in.data)
 			if err != nil {
 				return err
 			}
 			if examined.Kind != evidence.KindApproval {
 				return failure{exitUsage, in.source + " is no approval, denial or revocation", "rollproof evidence add records other acts"}
 			}
-			state, err := a.ledger.Now(ctx.Context, tx, examined.Project)
+			state, err := a.Ledger.Now(ctx.Context, tx, examined.Project)
 			if err != nil {
 				return err
 			}
@@ -305,7 +275,7 @@ func (p *program) approvalImport(ctx *cli.Context) error {
 		return nil
 	})
 	if err != nil {
-		return badAct(err)
+		return badStore(err)
 	}
 	var errs []error
 	for _, added := range list {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/rollproof/rollproof/evidence"
 	"github.com/rollproof/rollproof/evidence/sqlite"
+	"github.com/rollproof/rollproof/internal/service"
 	"github.com/rollproof/rollproof/release"
 	"github.com/rollproof/rollproof/rollout"
 	"github.com/urfave/cli/v2"
@@ -129,14 +130,14 @@ func (a *acting) showDecision(store *sqlite.Store, project string, request rollo
 
 // brokenGlass finds an open execution that broke glass.
 func (a *acting) brokenGlass(store evidence.Reader, name string) (project string, act evidence.Digest, ok bool, err error) {
-	list, err := a.projects(store)
+	list, err := service.Projects(a.ctx.Context, store)
 	if err != nil {
-		return "", act, false, err
+		return "", act, false, badStore(err)
 	}
 	for _, project := range list {
-		state, err := a.ledger.Now(a.ctx.Context, store, project)
+		state, err := a.Ledger.Now(a.ctx.Context, store, project)
 		if err != nil {
-			return "", act, false, badAct(err)
+			return "", act, false, badStore(err)
 		}
 		for _, g := range state.OpenGlasses() {
 			if g.Act.String() == name || len(name) >= evidence.MinPrefix && strings.HasPrefix(g.Act.Hex(), strings.TrimPrefix(name, "sha256:")) {
@@ -182,21 +183,21 @@ func (a *acting) decideFile(file string, yes bool, d rollout.Decision) error {
 		return err
 	}
 	b, err := rollout.DecideAlone(h, data, yes, d, a.signer, func(envelope []byte) error {
-		_, err := a.intake().Examine(envelope)
+		_, err := a.Intake().Examine(envelope)
 		return err
 	})
 	if err != nil {
-		return badAct(badInput(err))
+		return badStore(badInput(err))
 	}
 	answer, err := b.Marshal()
 	if err != nil {
 		return err
 	}
-	examined, err := a.intake().Examine(answer)
+	examined, err := a.Intake().Examine(answer)
 	if err != nil {
 		return badStore(err)
 	}
-	if err := a.maySign(examined); err != nil {
+	if err := a.MaySign(examined); err != nil {
 		return err
 	}
 	if err := os.WriteFile(out, answer, 0o644); err != nil {

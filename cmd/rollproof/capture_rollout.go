@@ -11,6 +11,7 @@ import (
 	"github.com/rollproof/rollproof/evidence"
 	"github.com/rollproof/rollproof/evidence/envelope"
 	"github.com/rollproof/rollproof/evidence/sqlite"
+	"github.com/rollproof/rollproof/internal/service"
 	"github.com/rollproof/rollproof/release"
 	"github.com/rollproof/rollproof/release/archive"
 	"github.com/rollproof/rollproof/release/dist"
@@ -66,11 +67,11 @@ func (p *program) captureRollout(ctx *cli.Context) error {
 	defer store.Close()
 	statement, err := a.capture(store, pkg, capture)
 	if err != nil {
-		return badAct(err)
+		return badStore(err)
 	}
 	if !ctx.Bool("no-blobs") {
 		if err := a.keepPackage(store, container); err != nil {
-			return badAct(err)
+			return badStore(err)
 		}
 	}
 	return a.writeRollout(statement, pkg, len(capture.Targets) == 0)
@@ -78,7 +79,7 @@ func (p *program) captureRollout(ctx *cli.Context) error {
 
 // verifiedPackage verifies a package and reads what rollouts need of it.
 func (a *acting) verifiedPackage(name string, container release.Container) (*rollout.Package, error) {
-	verdict, err := a.verdict(a.ctx, name, container, a.authority)
+	verdict, err := a.verdict(a.ctx, name, container, a.Authority)
 	if err != nil {
 		return nil, err
 	}
@@ -88,20 +89,8 @@ func (a *acting) verifiedPackage(name string, container release.Container) (*rol
 		}
 		return nil, &shownError{exitEvidence}
 	}
-	return a.readPackage(verdict, container)
-}
-
-// readPackage binds a verdict that passed to the files that rollouts speak of.
-func (a *acting) readPackage(verdict *release.Verdict, container release.Container) (*rollout.Package, error) {
-	var files rollout.PackageFiles
-	var err error
-	for path, data := range map[string]*[]byte{release.ManifestFile: &files.Manifest, release.DeploymentFile: &files.Deployment, release.ClosingFile: &files.Closing} {
-		if *data, err = readEntry(container, path); err != nil {
-			return nil, failure{exitEvidence, fmt.Sprintf("%s: %v", path, err), "give a signed package"}
-		}
-	}
-	pkg, err := rollout.ReadPackage(*verdict, files)
-	return pkg, badAct(err)
+	pkg, err := service.ReadPackage(verdict, container)
+	return pkg, badStore(err)
 }
 
 // readCapture reads what the operator decides.
@@ -148,7 +137,7 @@ func (a *acting) keepPackage(store *sqlite.Store, container release.Container) e
 			if err != nil {
 				return err
 			}
-			examined, err := a.intake().Examine(data)
+			examined, err := a.Intake().Examine(data)
 			if err != nil {
 				return err
 			}
@@ -161,7 +150,7 @@ func (a *acting) keepPackage(store *sqlite.Store, container release.Container) e
 		}
 		blobs = append(blobs, blob)
 	}
-	_, err = a.intake().Add(a.ctx.Context, store, records, blobs...)
+	_, err = a.Intake().Add(a.ctx.Context, store, records, blobs...)
 	return err
 }
 
@@ -209,7 +198,7 @@ type signedRollout struct {
 // would be legal there.
 func (a *acting) capture(store *sqlite.Store, pkg *rollout.Package, c rollout.Capture) (signedRollout, error) {
 	var s signedRollout
-	state, err := a.ledger.Now(a.ctx.Context, store, pkg.Release.Project)
+	state, err := a.Ledger.Now(a.ctx.Context, store, pkg.Release.Project)
 	if err != nil {
 		return s, err
 	}
@@ -217,7 +206,7 @@ func (a *acting) capture(store *sqlite.Store, pkg *rollout.Package, c rollout.Ca
 	if c.Ring == "" {
 		c.Ring = rules.Rings[0].Name
 	}
-	ring, err := ringOf(rules, c.Ring)
+	ring, err := service.RingOf(rules, c.Ring)
 	if err != nil {
 		return s, err
 	}
@@ -235,12 +224,12 @@ func (a *acting) capture(store *sqlite.Store, pkg *rollout.Package, c rollout.Ca
 	if s.bundle, s.envelope, err = sign(a, s.statement); err != nil {
 		return s, err
 	}
-	examined, err := a.intake().Examine(s.envelope)
+	examined, err := a.Intake().Examine(s.envelope)
 	if err != nil {
 		return s, err
 	}
 	s.defaultPolicy = state.Policy().Default
-	refusal, err := a.judge(store, state, examined, now)
+	refusal, err := a.Judge(a.ctx.Context, store, state, examined, now)
 	if err != nil {
 		return s, err
 	}
@@ -248,23 +237,6 @@ func (a *acting) capture(store *sqlite.Store, pkg *rollout.Package, c rollout.Ca
 		return s, refusal
 	}
 	return s, nil
-}
-
-// ringOf finds a ring of the rules in force, or names the nearest.
-func ringOf(rules rollout.Rules, name string) (rollout.Ring, error) {
-	ring, ok := rules.Ring(name)
-	if ok {
-		return ring, nil
-	}
-	var known []string
-	for _, r := range rules.Rings {
-		known = append(known, r.Name)
-	}
-	hint := "the policy has " + strings.Join(known, ", ")
-	if near := envelope.Nearest(name, known); near != "" {
-		hint = "the nearest known is " + near
-	}
-	return ring, failure{exitRule, fmt.Sprintf("ring %q is not in the policy", name), hint}
 }
 
 // writeRollout writes the directory of a rollout.

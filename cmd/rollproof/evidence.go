@@ -1,16 +1,16 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"os"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"github.com/rollproof/rollproof/evidence"
 	"github.com/rollproof/rollproof/evidence/sqlite"
 	"github.com/rollproof/rollproof/evidence/trust"
+	"github.com/rollproof/rollproof/internal/access"
+	"github.com/rollproof/rollproof/internal/service"
 	"github.com/rollproof/rollproof/release"
 	"github.com/rollproof/rollproof/release/dist"
 	"github.com/rollproof/rollproof/release/rebuild"
@@ -27,7 +27,7 @@ func storeFlag() cli.Flag {
 
 // catalog is every statement that this program knows.
 func catalog() (evidence.Catalog, error) {
-	return evidence.NewCatalog(slices.Concat(release.CatalogEntries(), rollout.CatalogEntries(), rebuild.CatalogEntries(), []evidence.Entry{summaryEntry(), scanEntry(), smokeEntry()})...)
+	return evidence.NewCatalog(slices.Concat(release.CatalogEntries(), rollout.CatalogEntries(), rebuild.CatalogEntries(), access.CatalogEntries(), []evidence.Entry{summaryEntry(), scanEntry(), smokeEntry()})...)
 }
 
 // intake is the catalog, and the trust that the flags name for subject. With a trust
@@ -48,7 +48,7 @@ func (p *program) intake(ctx *cli.Context, subject string) (evidence.Intake, err
 	if chain == nil {
 		return evidence.Intake{}, failure{exitEvidence, evidence.ErrNoAuthority.Error(), "give --key PUB, or --pin and --trust, received on another way than the evidence"}
 	}
-	return evidence.Intake{Catalog: known, Authority: authority, Judge: &rollout.Ledger{Trust: chain, Location: time.LoadLocation}}, nil
+	return evidence.Intake{Catalog: known, Authority: authority, Judge: ledger(chain)}, nil
 }
 
 // storeRoot is the trust root for what no package brings: its directory is the one
@@ -109,46 +109,14 @@ func (p *program) writeStore(ctx *cli.Context) (*sqlite.Store, error) {
 	return s, badStore(err)
 }
 
-// storeErrors maps what a store answers to exit codes and next steps.
-var storeErrors = []struct {
-	err  error
-	code int
-	hint string
-}{
-	{evidence.ErrForeignSchema, exitEvidence, "somebody changed the database, or it is none of rollproof's; compare it with a backup"},
-	{evidence.ErrNewerSchema, exitFailed, "use the version of rollproof that wrote it"},
-	{evidence.ErrOlderSchema, exitFailed, "a command that writes, such as rollproof evidence add, brings it to this version"},
-	{evidence.ErrFull, exitFailed, "make room; nothing was recorded"},
-	{evidence.ErrBusy, exitFailed, "run it again; nothing was recorded"},
-	{evidence.ErrReadOnly, exitFailed, "check who may write the store and its directory"},
-	{evidence.ErrClock, exitRule, "set the clock of this machine"},
-	{evidence.ErrNoLog, exitFailed, "rollproof evidence log init gives it one"},
-	{evidence.ErrLogExists, exitConflict, "rollproof evidence log check shows it"},
-	{evidence.ErrErased, exitFailed, "its digests, its place in the log and the order to erase it are still there: rollproof evidence show"},
-	{evidence.ErrNotFound, exitFailed, "rollproof evidence search lists what is there; an id is at least 8 hex digits of a record or an act"},
-	{evidence.ErrNotASubject, exitEvidence, "a file belongs to a record when its digest is one of the record's subjects"},
-	{context.Canceled, exitFailed, "nothing was recorded"},
-}
-
-// badStore translates errors of the evidence packages.
+// badStore translates errors of stores, logs and rules.
 func badStore(err error) error {
 	var query *evidence.QueryError
-	var ambiguous *evidence.AmbiguousError
-	var refused *evidence.RefusedError
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &query):
+	if errors.As(err, &query) {
 		return usagef(query.Hint, "--%s", query.Error())
-	case errors.As(err, &ambiguous):
-		return usagef("give more digits", "%s", ambiguous.Error())
-	case errors.As(err, &refused):
-		return failure{exitEvidence, refused.Error(), refused.Hint}
 	}
-	for _, e := range storeErrors {
-		if errors.Is(err, e.err) {
-			return failure{e.code, err.Error(), e.hint}
-		}
+	if f := service.Explain(err); f != nil {
+		return failure{f.Code, f.Message, f.Hint}
 	}
 	return err
 }

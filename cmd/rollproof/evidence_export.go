@@ -58,8 +58,8 @@ func (p *program) evidenceExport(ctx *cli.Context) error {
 	}
 	defer store.Close()
 	source := export.Source{
-		Reader: store, Catalog: a.catalog, Query: q, Completeness: export.Matching, Blobs: !ctx.Bool("no-blobs"),
-		Chain: a.chain, Authority: a.authority, Signer: a.signer,
+		Reader: store, Catalog: a.Catalog, Query: q, Completeness: export.Matching, Blobs: !ctx.Bool("no-blobs"),
+		Chain: a.Chain, Authority: a.Authority, Signer: a.signer,
 	}
 	switch {
 	case ctx.Bool("labels"):

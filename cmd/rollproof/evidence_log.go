@@ -245,27 +245,7 @@ func (p *program) checkedNote(ctx *cli.Context, doc *checkpoint.Document) ([]byt
 
 // badLog translates errors about checkpoints and proofs.
 func badLog(err error) error {
-	var rewritten *checkpoint.RewrittenError
-	var origin *translog.OriginError
-	var signature *translog.SignatureError
-	var format *translog.FormatError
-	var proof *translog.ProofError
-	var root *translog.RootError
-	var younger *checkpoint.YoungerError
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &rewritten):
-		return failure{exitEvidence, err.Error(), "records were removed, changed or put in another order since, or the store was restored from a backup"}
-	case errors.As(err, &origin):
-		return failure{exitEvidence, err.Error(), "the checkpoint belongs to another log"}
-	case errors.As(err, &signature), errors.As(err, &format), errors.As(err, &proof), errors.As(err, &root):
-		return failure{exitEvidence, err.Error(), "get it again from who made it"}
-	case errors.As(err, &younger), errors.Is(err, checkpoint.ErrNone):
-		return failure{exitFailed, err.Error(), "rollproof evidence log checkpoint signs a new one"}
-	case errors.Is(err, checkpoint.ErrAhead):
-		return failure{exitConflict, err.Error(), "make the request again from that size: rollproof evidence log consistency"}
-	case errors.Is(err, checkpoint.ErrOtherKey):
+	if errors.Is(err, checkpoint.ErrOtherKey) {
 		return usagef("give the key that log init made", "%v", err)
 	}
 	return badStore(err)

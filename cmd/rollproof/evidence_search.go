@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -12,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/rollproof/rollproof/evidence"
+	"github.com/rollproof/rollproof/internal/service"
 	"github.com/rollproof/rollproof/release/archive"
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
@@ -128,7 +128,7 @@ func (p *program) evidenceSearch(ctx *cli.Context) error {
 	case ctx.Bool("jsonl"):
 		err = p.printLines(doc)
 	case ctx.Bool("csv"):
-		err = p.printCSV(doc)
+		err = service.WriteCSV(p.stdout, doc)
 	default:
 		err = p.printTable(doc)
 	}
@@ -149,39 +149,6 @@ func (p *program) printLines(doc evidence.SearchDocument) error {
 	}
 	_, err := p.stdout.Write(out.Bytes())
 	return err
-}
-
-func (p *program) printCSV(doc evidence.SearchDocument) error {
-	w := csv.NewWriter(p.stdout)
-	for i := -1; i < len(doc.Records); i++ {
-		var line evidence.RecordLine
-		if i >= 0 {
-			line = doc.Records[i]
-		}
-		var cells []string
-		for _, f := range line.Fields() {
-			if i < 0 {
-				cells = append(cells, f[0])
-			} else {
-				cells = append(cells, cell(f[1]))
-			}
-		}
-		if err := w.Write(cells); err != nil {
-			return err
-		}
-	}
-	w.Flush()
-	return w.Error()
-}
-
-// cell keeps a spreadsheet from reading a text as a formula. A leading tab is shown as
-// \u{9} and needs no quote.
-func cell(text string) string {
-	text = archive.Printable(text)
-	if text != "" && strings.ContainsRune("=+-@", rune(text[0])) {
-		return "'" + text
-	}
-	return text
 }
 
 // printTable prints one line per record, as wide as the terminal.

@@ -10,6 +10,7 @@ import (
 	"github.com/rollproof/rollproof/evidence/keys"
 	"github.com/rollproof/rollproof/evidence/trust"
 	"github.com/rollproof/rollproof/evidence/trust/memory"
+	"github.com/rollproof/rollproof/internal/service"
 	"github.com/rollproof/rollproof/release/dist"
 	"github.com/rollproof/rollproof/release/gobuild"
 	"github.com/urfave/cli/v2"
@@ -80,6 +81,9 @@ func translate(ctx context.Context, err error) failure {
 		return failure{buildExit[build.Kind], err.Error(), build.Hint}
 	case errors.As(err, &key):
 		return failure{keyExit(err), err.Error(), key.Hint}
+	case service.Explain(err) != nil:
+		known := service.Explain(err)
+		return failure{known.Code, known.Message, known.Hint}
 	case errors.Is(err, fs.ErrNotExist):
 		return failure{exitFailed, err.Error(), "check the path"}
 	case errors.Is(err, fs.ErrPermission):

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/rollproof/rollproof/evidence"
+	"github.com/rollproof/rollproof/internal/service"
 	"github.com/rollproof/rollproof/release/archive"
 	"github.com/rollproof/rollproof/rollout"
 	"github.com/urfave/cli/v2"
@@ -59,7 +60,7 @@ func (p *program) hold(ctx *cli.Context) error {
 			st, err := s.HoldTarget(h, name, ctx.String("reason"))
 			return st, nil, badInput(err)
 		}
-		ring, err := ringOf(s.Policy().Rules, name)
+		ring, err := service.RingOf(s.Policy().Rules, name)
 		if err != nil {
 			return evidence.Statement[rollout.Hold]{}, nil, err
 		}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/rollproof/rollproof/evidence"
 	"github.com/rollproof/rollproof/evidence/sqlite"
+	"github.com/rollproof/rollproof/internal/service"
 	"github.com/rollproof/rollproof/rollout"
 	"github.com/rollproof/rollproof/rollout/inventory"
 	"github.com/urfave/cli/v2"
@@ -78,7 +79,7 @@ func (p *program) population(ctx *cli.Context) error {
 	defer store.Close()
 	count := 0
 	done, err := record(a, store, project, func(s *rollout.State, h rollout.Head, _ time.Time) (evidence.Statement[rollout.Population], []evidence.Blob, error) {
-		ring, err := ringOf(s.Policy().Rules, ctx.String("ring"))
+		ring, err := service.RingOf(s.Policy().Rules, ctx.String("ring"))
 		if err != nil {
 			return evidence.Statement[rollout.Population]{}, nil, err
 		}
@@ -227,11 +228,11 @@ func (p *program) observe(ctx *cli.Context) error {
 	var observed []rollout.Observed
 	done, err := record(a, store, project, func(s *rollout.State, h rollout.Head, now time.Time) (evidence.Statement[rollout.Observation], []evidence.Blob, error) {
 		var none evidence.Statement[rollout.Observation]
-		progress, err := progressOf(s, id)
+		progress, err := service.ProgressOf(s, id)
 		if err != nil {
 			return none, nil, err
 		}
-		if err := a.population(store, s, progress, &in); err != nil {
+		if err := service.Population(a.ctx.Context, store, s, progress, &in); err != nil {
 			return none, nil, err
 		}
 		in.At = now
@@ -319,54 +320,6 @@ func (a *acting) local(in rollout.Sighting) (rollout.Sighting, error) {
 	in.Endpoints = []rollout.Endpoint{{ID: id, Target: target, SHA256: digest, SeenAt: a.now().Truncate(time.Second)}}
 	in.Input.Format, in.Input.SHA256 = "local", evidence.SHA256([]byte(digest))
 	return in, a.hideEndpoints(in.Endpoints)
-}
-
-// population reads the lists of endpoints that the rollout's coverage counts against.
-func (a *acting) population(store *sqlite.Store, s *rollout.State, progress rollout.Progress, in *rollout.Sighting) error {
-	r := progress.Rollout
-	population, ok := s.Population(r.Environment, r.Ring)
-	if !ok || progress.Population.IsZero() {
-		return failure{exitRule, fmt.Sprintf("no population of ring %s was recorded before the capture", r.Ring), "rollproof release population --ring " + r.Ring + ", then capture"}
-	}
-	in.Population, in.Lists = population, map[string][]byte{}
-	index, err := store.Find(a.ctx.Context, population.Act.Hex())
-	if err != nil {
-		return badStore(err)
-	}
-	blobs, err := store.Blobs(a.ctx.Context, index)
-	if err != nil {
-		return badStore(err)
-	}
-	for _, t := range population.Population.Targets {
-		for _, b := range blobs {
-			if b.Digest.Hex() != t.SHA256 {
-				continue
-			}
-			data, err := readBlob(a, store, b)
-			if err != nil {
-				return err
-			}
-			in.Lists[t.ID+".ids"] = data
-		}
-	}
-	return nil
-}
-
-// readBlob reads a small file of the store and compares its digest.
-func readBlob(a *acting, r evidence.Reader, b evidence.Blob) ([]byte, error) {
-	f, err := r.OpenBlob(a.ctx.Context, b.Digest)
-	if err != nil {
-		return nil, badStore(err)
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, b.Size+1))
-	if err != nil {
-		return nil, err
-	}
-	if evidence.DigestOf(data) != b.Digest {
-		return nil, failure{exitEvidence, fmt.Sprintf("blob %s was changed", b.Digest), "rollproof evidence verify --all names each place"}
-	}
-	return data, nil
 }
 
 // otherReleases says which releases the differing binaries belong to, as far as the

@@ -12,6 +12,7 @@ import (
 	"github.com/rollproof/rollproof/evidence/envelope"
 	"github.com/rollproof/rollproof/evidence/sqlite"
 	"github.com/rollproof/rollproof/evidence/trust"
+	"github.com/rollproof/rollproof/internal/service"
 	"github.com/rollproof/rollproof/release"
 	"github.com/rollproof/rollproof/rollout"
 	"github.com/urfave/cli/v2"
@@ -75,7 +76,7 @@ func (p *program) requestPromotion(ctx *cli.Context) error {
 		}
 		ask.Targets = ctx.StringSlice("deployment-id")
 		if ctx.Bool("pre-approve-rollback") {
-			ask.Rollback = preApproved(s, id, ring, ask)
+			ask.Rollback = service.PreApproved(s, id, ring, ask)
 		}
 		st, err := s.NewPromotionRequest(h, id, ring, integrity, ask, now)
 		return st, nil, badInput(err)
@@ -92,8 +93,8 @@ func (a *acting) intact(store *sqlite.Store, project, id string) (rollout.Integr
 	if err != nil {
 		return rollout.Integrity{}, err
 	}
-	if _, err := progressOf(state, id); err != nil {
-		return rollout.Integrity{}, err
+	if _, err := service.ProgressOf(state, id); err != nil {
+		return rollout.Integrity{}, badStore(err)
 	}
 	return a.integrity(store, state, id)
 }
@@ -120,37 +121,9 @@ func (a *acting) ask(store *sqlite.Store, now time.Time) (rollout.Ask, error) {
 	if err != nil {
 		return rollout.Ask{}, err
 	}
-	origin, err := a.origin(store)
-	first := a.chain.Files()[trust.FileName(1)]
-	return rollout.Ask{TrustRoot: trust.Digest(first), Origin: origin, Expires: expires, Reason: a.ctx.String("reason")}, err
-}
-
-// origin is the store's log, "" where it has no identity.
-func (a *acting) origin(r evidence.Reader) (string, error) {
-	id, err := r.Log(a.ctx.Context)
-	if errors.Is(err, evidence.ErrNoLog) {
-		return "", nil
-	}
-	return id.Origin, badStore(err)
-}
-
-// preApproved is going back to what the targets hold in a ring now.
-func preApproved(s *rollout.State, id, ring string, ask rollout.Ask) *rollout.PreApproved {
-	progress, _ := s.Progress(id)
-	stage, _ := s.Policy().Rules.Ring(ring)
-	back := &rollout.PreApproved{Until: ask.Expires.UTC().Truncate(time.Second), Uses: 1}
-	for _, t := range progress.Rollout.Targets {
-		if len(ask.Targets) > 0 && !slices.Contains(ask.Targets, t.ID) {
-			continue
-		}
-		if manifest, err := evidence.ParseDigest(s.Holding(stage.Environment, ring, t.ID).Manifest); err == nil {
-			back.To = append(back.To, rollout.Return{ID: t.ID, Manifest: manifest})
-		}
-	}
-	if len(back.To) == 0 {
-		return nil
-	}
-	return back
+	origin, err := service.Origin(a.ctx.Context, store)
+	first := a.Chain.Files()[trust.FileName(1)]
+	return rollout.Ask{TrustRoot: trust.Digest(first), Origin: origin, Expires: expires, Reason: a.ctx.String("reason")}, badStore(err)
 }
 
 // showRequest writes the files of a request and prints it.
@@ -304,11 +277,11 @@ func checkOnly[P any](a *acting, store *sqlite.Store, project string, compose fu
 		if err != nil {
 			return st, nil, err
 		}
-		examined, err := a.intake().Examine(data)
+		examined, err := a.Intake().Examine(data)
 		if err != nil {
 			return st, nil, err
 		}
-		refusal, err := a.judge(store, s, examined, now)
+		refusal, err := a.Judge(a.ctx.Context, store, s, examined, now)
 		if err == nil && refusal != nil {
 			err = refusal
 		}

@@ -89,7 +89,7 @@ func (p *program) diffRings(ctx *cli.Context) error {
 	}
 	doc, err := state.Diff(ctx.Args().Get(0), ctx.Args().Get(1))
 	if err != nil {
-		return badAct(err)
+		return badStore(err)
 	}
 	if p.json {
 		return p.printJSON(doc)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/rollproof/rollproof/evidence"
 	"github.com/rollproof/rollproof/evidence/sqlite"
+	"github.com/rollproof/rollproof/internal/service"
 	"github.com/rollproof/rollproof/release"
 	"github.com/rollproof/rollproof/release/archive"
 	"github.com/rollproof/rollproof/rollout"
@@ -90,28 +91,7 @@ func (a *acting) verifiedReturns(store *sqlite.Store, project string, act, to ev
 	if err != nil {
 		return nil, err
 	}
-	var manifests []evidence.Digest
-	if !to.IsZero() {
-		manifests = append(manifests, to)
-	}
-	for _, request := range state.Requests(a.now()) {
-		if request.ExecutedBy != act.String() && request.About != act && request.Act != act {
-			continue
-		}
-		for _, step := range request.Plan {
-			for _, r := range []rollout.Rollback{step.Outgoing, step.Incoming} {
-				if d, err := evidence.ParseDigest(r.Manifest); err == nil {
-					manifests = append(manifests, d)
-				}
-			}
-		}
-		if request.Rollback != nil {
-			for _, r := range request.Rollback.To {
-				manifests = append(manifests, r.Manifest)
-			}
-		}
-	}
-	return a.verifiedManifests(store, manifests)
+	return a.verifiedManifests(store, service.Returns(state, []evidence.Digest{act}, to, a.now()))
 }
 
 // verifiedManifests returns those whose packages are in the store and verify now.
@@ -121,11 +101,11 @@ func (a *acting) verifiedManifests(store *sqlite.Store, manifests []evidence.Dig
 		if slices.Contains(list, manifest) {
 			continue
 		}
-		container, err := a.storedPackage(store, manifest)
+		container, err := a.StoredPackage(a.ctx.Context, store, manifest)
 		if err != nil {
 			continue // the state says which one is missing
 		}
-		verdict, err := a.verdict(a.ctx, manifest.Hex(), container, a.authority)
+		verdict, err := a.verdict(a.ctx, manifest.Hex(), container, a.Authority)
 		if err != nil {
 			return nil, err
 		}

@@ -1,18 +1,16 @@
 package main
 
 import (
+	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/rollproof/rollproof/evidence"
-	"github.com/rollproof/rollproof/evidence/envelope"
 	"github.com/rollproof/rollproof/evidence/sqlite"
-	"github.com/rollproof/rollproof/evidence/trust"
+	"github.com/rollproof/rollproof/internal/service"
 	"github.com/rollproof/rollproof/release"
 	"github.com/rollproof/rollproof/release/archive"
-	"github.com/rollproof/rollproof/release/rebuild"
 	"github.com/rollproof/rollproof/rollout"
 	"github.com/urfave/cli/v2"
 )
@@ -42,7 +40,7 @@ func (p *program) updateRollout(ctx *cli.Context) error {
 	}
 	defer store.Close()
 	done, err := record(a, store, project, func(s *rollout.State, h rollout.Head, _ time.Time) (evidence.Statement[rollout.StatusChange], []evidence.Blob, error) {
-		progress, err := progressOf(s, id)
+		progress, err := service.ProgressOf(s, id)
 		if err != nil {
 			return evidence.Statement[rollout.StatusChange]{}, nil, err
 		}
@@ -61,25 +59,12 @@ func (a *acting) openRollout(id string) (*sqlite.Store, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	project, err := a.projectOf(store, id)
+	project, err := service.ProjectOf(a.ctx.Context, store, id)
 	if err != nil {
 		store.Close()
-		return nil, "", err
+		return nil, "", badStore(err)
 	}
 	return store, project, nil
-}
-
-func progressOf(s *rollout.State, id string) (rollout.Progress, error) {
-	progress, ok := s.Progress(id)
-	if ok {
-		return progress, nil
-	}
-	for _, illegal := range s.Illegal() {
-		if illegal.Rollout == id {
-			return progress, failure{exitRule, fmt.Sprintf("rollout %s is recorded and did not count there: %s", id, illegal.Refusal.Reason), illegal.Refusal.Hint}
-		}
-	}
-	return progress, failure{exitFailed, fmt.Sprintf("rollout %s is not recorded here", id), "rollproof release verify-rollout DIR records it"}
 }
 
 func (p *program) rolloutStatusCommand() *cli.Command {
@@ -110,9 +95,9 @@ func (p *program) rolloutStatus(ctx *cli.Context) error {
 		return err
 	}
 	defer store.Close()
-	project, err := a.projectOf(store, id)
+	project, err := service.ProjectOf(ctx.Context, store, id)
 	if err != nil {
-		return err
+		return badStore(err)
 	}
 	state, err := a.state(store, project)
 	if err != nil {
@@ -133,145 +118,22 @@ func (p *program) rolloutStatus(ctx *cli.Context) error {
 }
 
 // integrity verifies what no log says: the package, the recorded envelopes of the
-// rollout, and the keys that signed them as the trust root sees them now.
+// rollout, and the keys that signed them as the trust root sees them now. Of an unknown
+// rollout nothing is found.
 func (a *acting) integrity(store *sqlite.Store, state *rollout.State, id string) (rollout.Integrity, error) {
-	var in rollout.Integrity
 	progress, ok := state.Progress(id)
 	if !ok {
-		return in, nil
+		return rollout.Integrity{}, nil
 	}
-	if err := a.packageIntegrity(store, progress, &in); err != nil {
-		return in, err
-	}
-	report, err := a.intake().Verify(a.ctx.Context, store, []int64{progress.Index})
-	if err != nil {
-		return in, badStore(err)
-	}
-	in.Directory = release.Pass
-	for _, problem := range report.Problems {
-		in.Directory = release.Fail
-		in.Failures = append(in.Failures, problem.String())
-	}
-	if err := a.revoked(store, progress, &in); err != nil {
-		return in, err
-	}
-	return in, a.rebuilds(store, progress, &in)
-}
-
-// packageIntegrity verifies the package again and compares the rollout with it.
-func (a *acting) packageIntegrity(store *sqlite.Store, progress rollout.Progress, in *rollout.Integrity) error {
-	container, closer, err := a.packageOf(store, progress.Rollout.Manifest)
-	if err != nil {
-		in.Package = release.NotChecked
-		in.Failures = append(in.Failures, err.Error())
-		return nil
-	}
-	defer closer()
-	verdict, err := a.verdict(a.ctx, a.packageName(progress.Rollout), container, a.authority)
-	if err != nil {
-		return err
-	}
-	in.Package = verdict.Result
-	for _, c := range verdict.Checks {
-		if c.Result == release.Fail || c.Result == release.NotChecked && c.Required {
-			in.Failures = append(in.Failures, fmt.Sprintf("%s %s: %s", c.ID, c.Subject, c.Actual))
-		}
-	}
-	if verdict.Result != release.Pass {
-		return nil
-	}
-	pkg, err := a.readPackage(verdict, container)
-	if err != nil {
-		in.Package = release.Fail
-		in.Failures = append(in.Failures, err.Error())
-		return nil
-	}
-	for _, c := range pkg.Compare(progress.Rollout) {
-		if c.Result != release.Pass {
-			in.Package = release.Fail
-			in.Failures = append(in.Failures, fmt.Sprintf("%s %s: expected %s, found %s", c.ID, c.Subject, c.Expected, c.Actual))
-		}
-	}
-	return nil
-}
-
-// revoked lists the keys behind a rollout that count no longer.
-func (a *acting) revoked(store *sqlite.Store, progress rollout.Progress, in *rollout.Integrity) error {
-	acts := []evidence.Digest{progress.Act}
-	for _, e := range progress.Events {
-		acts = append(acts, e.Act)
-	}
-	if progress.Observed != nil {
-		acts = append(acts, progress.Observed.Act)
-	}
-	for _, act := range slices.Compact(acts) {
-		index, err := store.Find(a.ctx.Context, act.Hex())
+	in, err := a.Integrity(a.ctx.Context, store, progress, func(_ context.Context, r rollout.Rollout) (*release.Verdict, release.Container, func(), error) {
+		container, closer, err := a.packageOf(store, r.Manifest)
 		if err != nil {
-			return badStore(err)
+			return nil, nil, nil, &service.Failure{Code: service.CodeFailed, Message: err.Error(), Missing: true}
 		}
-		r, err := store.Record(a.ctx.Context, index)
-		if err != nil {
-			return badStore(err)
-		}
-		ruling := a.authority.Rule(trust.Use{
-			KeyID: r.Signer.KeyID, PredicateType: r.PredicateType, Project: r.Project, Environment: r.Environment, Ring: r.Ring, Statement: r.Act, Envelope: r.ID,
-		})
-		if ruling.Outcome != trust.Granted {
-			in.Revoked = append(in.Revoked, rollout.RevokedKey{KeyID: r.Signer.KeyID, Act: act, Reason: ruling.Reason})
-		}
-	}
-	return nil
-}
-
-// rebuilds lists the recorded statements that somebody rebuilt the release to the
-// same bytes, and who released it.
-func (a *acting) rebuilds(store *sqlite.Store, progress rollout.Progress, in *rollout.Integrity) error {
-	page, err := store.Search(a.ctx.Context, evidence.Query{Digests: []string{progress.Rollout.Manifest.Hex()}, Kinds: []evidence.Kind{evidence.KindReleasePackage}, Limit: evidence.MaxLimit})
-	if err != nil {
-		return badStore(err)
-	}
-	for _, r := range page.Records {
-		if !slices.Contains(in.Releasers, r.Signer.Person) {
-			in.Releasers = append(in.Releasers, r.Signer.Person)
-		}
-	}
-	for _, t := range progress.Rollout.Targets {
-		page, err := store.Search(a.ctx.Context, evidence.Query{Digests: []string{t.SHA256}, Kinds: []evidence.Kind{evidence.KindAttestation}, Limit: evidence.MaxLimit})
-		if err != nil {
-			return badStore(err)
-		}
-		for _, r := range page.Records {
-			if err := a.addRebuild(store, r, progress.Rollout.Manifest, in); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// addRebuild takes a record into account that is a verified rebuild of the release
-// with all binaries alike.
-func (a *acting) addRebuild(store *sqlite.Store, line evidence.Record, manifest evidence.Digest, in *rollout.Integrity) error {
-	if line.PredicateType != rebuild.PredicateType || slices.ContainsFunc(in.Rebuilds, func(r rollout.Rebuild) bool { return r.Act == line.Act }) {
-		return nil
-	}
-	record, err := store.Record(a.ctx.Context, line.Index)
-	if err != nil {
-		return badStore(err)
-	}
-	examined, err := a.intake().Examine(record.Envelope)
-	if err != nil {
-		return nil // it counts no longer, or never did
-	}
-	b, err := envelope.ParseBundle(record.Envelope)
-	if err != nil {
-		return nil
-	}
-	s, err := evidence.DecodeStatement[rebuild.Predicate](b.Payload, rebuild.PredicateType)
-	if err == nil && s.Predicate.Result == rebuild.Match && s.Predicate.Manifest == manifest.Hex() {
-		in.Rebuilds = append(in.Rebuilds, rollout.Rebuild{Person: examined.Signer.Person, Act: examined.Act})
-	}
-	return nil
+		verdict, err := a.verdict(a.ctx, a.packageName(r), container, a.Authority)
+		return verdict, container, closer, err
+	})
+	return in, badStore(err)
 }
 
 func (p *program) showReadiness(r rollout.Readiness) error {

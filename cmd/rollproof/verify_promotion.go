@@ -38,15 +38,15 @@ func (p *program) verifyPromotion(ctx *cli.Context) error {
 	if err != nil {
 		return badStore(err)
 	}
-	lineage, err := a.intake().Lineage(ctx.Context, store, index)
+	lineage, err := a.Intake().Lineage(ctx.Context, store, index)
 	if err != nil {
-		return badAct(err)
+		return badStore(err)
 	}
 	indexes := map[int64]string{index: lineage.Record.Illegal}
 	collect(lineage.StandsOn, indexes)
-	report, err := a.intake().Verify(ctx.Context, store, slices.Sorted(maps.Keys(indexes)))
+	report, err := a.Intake().Verify(ctx.Context, store, slices.Sorted(maps.Keys(indexes)))
 	if err != nil {
-		return badAct(err)
+		return badStore(err)
 	}
 	for _, i := range slices.Sorted(maps.Keys(indexes)) {
 		if why := indexes[i]; why != "" {
@@ -56,7 +56,7 @@ func (p *program) verifyPromotion(ctx *cli.Context) error {
 	if err := a.promotedPackage(store, lineage.Record, &report); err != nil {
 		return err
 	}
-	doc := report.Document(a.authority.Facts().Notes)
+	doc := report.Document(a.Authority.Facts().Notes)
 	if err := p.showReport(lineage.Record.Act.String(), doc); err != nil {
 		return err
 	}

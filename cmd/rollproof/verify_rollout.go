@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -68,9 +67,9 @@ func (p *program) verifyRollout(ctx *cli.Context) error {
 	}
 	dir, err := rollout.ReadFiles(files)
 	if err != nil {
-		return badAct(err)
+		return badStore(err)
 	}
-	examined, err := a.intake().Examine(dir.Envelope)
+	examined, err := a.Intake().Examine(dir.Envelope)
 	if err != nil {
 		return badStore(err)
 	}
@@ -124,7 +123,7 @@ func (a *acting) comparePackage(store *sqlite.Store, dir *rollout.Directory) ([]
 	}
 	if a.ctx.String("package") != "" && !a.ctx.Bool("no-index") && !a.ctx.Bool("no-blobs") {
 		if err := a.keepPackage(store, container); err != nil {
-			return nil, badAct(err)
+			return nil, badStore(err)
 		}
 	}
 	return pkg.Compare(r), nil
@@ -149,64 +148,8 @@ func (a *acting) packageOf(store *sqlite.Store, manifest evidence.Digest) (relea
 		}
 		return container, func() { closer.Close() }, nil
 	}
-	container, err := a.storedPackage(store, manifest)
-	return container, func() {}, err
-}
-
-// storedPackage is the package with a manifest digest, as the store keeps it.
-func (a *acting) storedPackage(store evidence.Reader, manifest evidence.Digest) (release.Container, error) {
-	ctx := a.ctx.Context
-	page, err := store.Search(ctx, evidence.Query{Kinds: []evidence.Kind{evidence.KindReleasePackage}, Digests: []string{manifest.Hex()}, Order: evidence.OldestFirst, Limit: evidence.MaxLimit})
-	if err != nil {
-		return nil, badStore(err)
-	}
-	var bundles [][]byte
-	sizes := map[string]int64{}
-	for _, line := range page.Records {
-		record, err := store.Record(ctx, line.Index)
-		if err != nil {
-			return nil, badStore(err)
-		}
-		bundles = append(bundles, record.Envelope)
-		blobs, err := store.Blobs(ctx, line.Index)
-		if err != nil {
-			return nil, badStore(err)
-		}
-		for _, b := range blobs {
-			sizes[b.Digest.Hex()] = b.Size
-		}
-	}
-	if len(bundles) == 0 {
-		return nil, failure{exitFailed, fmt.Sprintf("the package with manifest %s is not in the store", manifest), "give --package DIR|ZIP"}
-	}
-	if len(sizes) == 0 {
-		return nil, failure{exitFailed, fmt.Sprintf("the store has the release with manifest %s, and none of its files", manifest), "give --package DIR|ZIP"}
-	}
-	size := func(digest string) (int64, error) {
-		if n, ok := sizes[digest]; ok {
-			return n, nil
-		}
-		return 0, evidence.ErrNotFound
-	}
-	open := func(digest string) (release.File, error) {
-		d, err := evidence.ParseDigest(digest)
-		if err != nil {
-			return nil, err
-		}
-		f, err := store.OpenBlob(ctx, d)
-		if err != nil {
-			return nil, err
-		}
-		file, ok := f.(interface {
-			io.ReadCloser
-			io.ReaderAt
-		})
-		if !ok {
-			return nil, errors.Join(fmt.Errorf("blob %s can't be read at random", d), f.Close())
-		}
-		return file, nil
-	}
-	return release.Stored(bundles, a.authority.Key, size, open)
+	container, err := a.StoredPackage(a.ctx.Context, store, manifest)
+	return container, func() {}, badStore(err)
 }
 
 // showChecked says whether a rollout that passes would be legal, and records nothing.
@@ -220,12 +163,12 @@ func (a *acting) showChecked(store *sqlite.Store, dir *rollout.Directory, examin
 		if err != nil {
 			return err
 		}
-		refusal, err := a.judge(store, state, examined, a.now())
+		refusal, err := a.Judge(a.ctx.Context, store, state, examined, a.now())
 		if err != nil {
 			return badStore(err)
 		}
 		if refusal != nil && refusal.Already.IsZero() {
-			return badAct(refusal)
+			return badStore(refusal)
 		}
 	}
 	return a.showVerified(r, examined.Act, -1, false, notes)
@@ -236,8 +179,8 @@ func (a *acting) index(store *sqlite.Store, dir *rollout.Directory) error {
 	r := dir.Statement.Predicate
 	var done evidence.Added
 	err := store.Append(a.ctx.Context, func(tx evidence.Tx) error {
-		a.ledger = &rollout.Ledger{Trust: a.chain, Location: a.ledger.Location}
-		state, err := a.ledger.Now(a.ctx.Context, tx, r.Project)
+		a.Ledger = ledger(a.Chain)
+		state, err := a.Ledger.Now(a.ctx.Context, tx, r.Project)
 		if err != nil {
 			return err
 		}
@@ -249,7 +192,7 @@ func (a *acting) index(store *sqlite.Store, dir *rollout.Directory) error {
 		return err
 	})
 	if err != nil {
-		return badAct(err)
+		return badStore(err)
 	}
 	var notes []string
 	if state, err := a.state(store, r.Project); err == nil && state.Policy().Default {

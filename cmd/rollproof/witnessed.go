@@ -8,6 +8,7 @@ import (
 	"github.com/rollproof/rollproof/evidence"
 	"github.com/rollproof/rollproof/evidence/checkpoint"
 	"github.com/rollproof/rollproof/evidence/sqlite"
+	"github.com/rollproof/rollproof/internal/service"
 	"github.com/rollproof/rollproof/rollout"
 )
 
@@ -33,7 +34,7 @@ func (a *acting) enactionOf(store *sqlite.Store, s *rollout.State, act evidence.
 // cosignature over the newest checkpoint, which must hold the acts that the execution
 // stands on.
 func (a *acting) enaction(store *sqlite.Store, s *rollout.State, ring string, acts []evidence.Digest) (rollout.Enaction, error) {
-	origin, err := a.origin(store)
+	origin, err := service.Origin(a.ctx.Context, store)
 	e := rollout.Enaction{Origin: origin, Incident: a.ctx.String("break-glass")}
 	if rules, known := s.Policy().Rules.Ring(ring); err != nil || !known || !rules.WitnessedTime {
 		return e, err
@@ -65,7 +66,7 @@ func (a *acting) witness(store *sqlite.Store, ring string, acts []evidence.Diges
 	var best *rollout.Witness
 	var refused error
 	for _, c := range newest.Cosignatures() {
-		w, err := rollout.NewWitness(c, seen, a.authority)
+		w, err := rollout.NewWitness(c, seen, a.Authority)
 		if err != nil {
 			refused = err
 			continue
