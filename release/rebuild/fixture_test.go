@@ -52,7 +52,9 @@ func newRepo(t testing.TB, files map[string]string, tags ...string) *repo {
 	}
 	r.env = append(r.env, "GOPROXY=off", "GOMODCACHE="+t.TempDir())
 	r.git("init", "-q", "-b", "main")
-	r.commit(files)
+	if files != nil {
+		r.commit(files)
+	}
 	for _, tag := range tags {
 		r.git("tag", tag)
 	}
@@ -139,6 +141,8 @@ func (r *repo) clone() string {
 type making struct {
 	key        *keys.Private // nil makes a dry run
 	withSource bool
+	name       string // of the project, "" for tiny
+	mains      []string
 	platforms  []release.Platform
 	offline    bool
 	// binary replaces what was built, before anything is hashed or signed.
@@ -174,8 +178,11 @@ func (r *repo) release(m making) *pkg {
 	if m.platforms == nil {
 		m.platforms = linux
 	}
+	if m.name == "" {
+		m.name = "tiny"
+	}
 	var output bytes.Buffer
-	b, err := gobuild.New(gobuild.Options{Dir: r.dir, Name: "tiny", Platforms: m.platforms, Offline: true, DryRun: m.key == nil, Env: r.env, Output: &output})
+	b, err := gobuild.New(gobuild.Options{Dir: r.dir, Name: m.name, Mains: m.mains, ZeroConfig: m.mains != nil, Platforms: m.platforms, Offline: true, DryRun: m.key == nil, Env: r.env, Output: &output})
 	if err != nil {
 		t.Fatal(err)
 	}
