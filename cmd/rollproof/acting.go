@@ -81,6 +81,11 @@ func (a *acting) head(r evidence.Reader, now time.Time) (rollout.Head, error) {
 	return h, badStore(err)
 }
 
+// person is whose key signs, "" for a key that the trust root does not know.
+func (a *acting) person() string {
+	return a.Authority.Rule(trust.Use{KeyID: a.signer.Public().KeyID()}).Signer.Person
+}
+
 // sign signs a statement with the command's key, which must be one that may do so now.
 func sign[P any](a *acting, s evidence.Statement[P]) (envelope.Bundle, []byte, error) {
 	b, err := evidence.Sign(a.signer, s)

@@ -88,12 +88,20 @@ func currentTrust(a trust.Authority) (reason, hint string) {
 	return "", ""
 }
 
+// existingStore refuses a store that is not there.
+func existingStore(ctx *cli.Context) error {
+	if _, err := os.Stat(ctx.String("sqlite")); errors.Is(err, os.ErrNotExist) {
+		return failure{exitFailed, "there is no evidence store " + ctx.String("sqlite"), "rollproof evidence add makes it; --sqlite names another one"}
+	}
+	return nil
+}
+
 // readStore opens the store for reading.
 func readStore(ctx *cli.Context) (*sqlite.Store, error) {
-	s, err := sqlite.OpenReadOnly(ctx.Context, ctx.String("sqlite"))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, failure{exitFailed, "there is no evidence store " + ctx.String("sqlite"), "rollproof evidence add makes it; --sqlite names another one"}
+	if err := existingStore(ctx); err != nil {
+		return nil, err
 	}
+	s, err := sqlite.OpenReadOnly(ctx.Context, ctx.String("sqlite"))
 	return s, badStore(err)
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/rollproof/rollproof/evidence/translog"
 	"github.com/rollproof/rollproof/evidence/trust"
 	"github.com/rollproof/rollproof/release/archive"
+	"github.com/rollproof/rollproof/rollout"
 	"github.com/urfave/cli/v2"
 )
 
@@ -158,7 +159,14 @@ func (p *program) verifyExport(ctx *cli.Context) error {
 	if err := p.defaultTrust(ctx); err != nil {
 		return err
 	}
-	o := export.Options{Catalog: known, RequireComplete: ctx.Bool("require-complete"), Now: p.now(), Trust: func(files map[string][]byte) (trust.Authority, error) { return p.exportTrust(ctx, name, files) }}
+	var authority trust.Authority
+	o := export.Options{Catalog: known, RequireComplete: ctx.Bool("require-complete"), Now: p.now(),
+		Trust: func(files map[string][]byte) (_ trust.Authority, err error) {
+			authority, err = p.exportTrust(ctx, name, files)
+			return authority, err
+		},
+		Erases: rollout.Orders(func() int { return authority.Threshold(trust.Policy) }),
+	}
 	if file := ctx.String("checkpoint"); file != "" {
 		if o.Checkpoint, err = readFile(file, translog.MaxSignedSize); err != nil {
 			return err

@@ -75,6 +75,9 @@ func (p *program) showReport(name string, doc evidence.VerifyDocument) error {
 	for _, n := range doc.Notes {
 		fmt.Fprintf(p.stdout, "note: %s\n", n)
 	}
+	if doc.Erased+doc.BlobsErased > 0 {
+		fmt.Fprintf(p.stdout, "not-checked: erased: the bytes of %d records, the files of %d\n", doc.Erased, doc.BlobsErased)
+	}
 	_, err := fmt.Fprintf(p.stdout, "%s %s: %d records (%d unverified, not checked), %d blobs, %d problems\n",
 		p.terminal(p.stdout).result(release.Result(doc.Result)), name, doc.Records, doc.Unverified, doc.Blobs, len(doc.Problems))
 	return err

@@ -16,6 +16,20 @@ func (p *program) policyCommand() *cli.Command {
 		p.policySignCommand(), p.policyShowCommand(), p.policyDiffCommand())
 }
 
+// noProjectFlag names the rules of records that belong to no project, such as foreign
+// attestations: of them the retention counts.
+func noProjectFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "no-project", Usage: "the rules of records that belong to no project: of them the retention counts, and their signers need a grant for every project"}
+}
+
+// policyOwner is whose rules they are, for people.
+func policyOwner(project string) string {
+	if project == "" {
+		return "records without a project"
+	}
+	return project
+}
+
 // draft returns the draft of the policy and the project that it is for.
 func (p *program) draft(ctx *cli.Context) (*rollout.Rules, string, error) {
 	c, err := p.readDraft(ctx.String("config"))
@@ -23,11 +37,14 @@ func (p *program) draft(ctx *cli.Context) (*rollout.Rules, string, error) {
 		return nil, "", err
 	}
 	project := ctx.String("project")
-	if project == "" {
-		project = c.Name
+	if ctx.Bool("no-project") && project != "" {
+		return nil, "", usagef("give one of them", "--project and --no-project contradict each other")
 	}
-	if project == "" {
-		return nil, "", usagef("give --project, or name in "+ctx.String("config"), "the policy belongs to a project, and none is named")
+	if project == "" && !ctx.Bool("no-project") {
+		project = c.Name
+		if project == "" {
+			return nil, "", usagef("give --project, or name in "+ctx.String("config"), "the policy belongs to a project, and none is named")
+		}
 	}
 	if c.Policy == nil {
 		return nil, "", usagef("see docs/configuration.md, or rollproof init", "%s has no section policy", ctx.String("config"))
@@ -41,7 +58,7 @@ func (p *program) policySignCommand() *cli.Command {
 		Usage: "sign the section policy of rollproof.yaml and record it",
 		Description: "The rules take effect when as many persons of the role policy as the trust root asks for have signed the same ones. " +
 			"Everything that is decided later uses the newest rules of the log, never the draft.",
-		Flags:  append(actFlags(), configFlag(), projectFlag()),
+		Flags:  append(actFlags(), configFlag(), projectFlag(), noProjectFlag()),
 		Action: p.policySign,
 	})
 }
@@ -79,7 +96,7 @@ func (p *program) policySign(ctx *cli.Context) error {
 			}
 		}
 	}
-	return a.showAct(done, fmt.Sprintf("policy of %s: %s", project, rules.Digest()), nil, notes)
+	return a.showAct(done, fmt.Sprintf("policy of %s: %s", policyOwner(project), rules.Digest()), nil, notes)
 }
 
 // A policyDocument is the policy in force, with --json.
@@ -104,7 +121,7 @@ func (p *program) policyShowCommand() *cli.Command {
 	return p.verb(&cli.Command{
 		Name:   "show",
 		Usage:  "show the rules in force for a project, and what waits for more signatures",
-		Flags:  append(rootFlags(), storeFlag(), configFlag(), projectFlag()),
+		Flags:  append(rootFlags(), storeFlag(), configFlag(), projectFlag(), noProjectFlag()),
 		Action: p.policyShow,
 	})
 }
@@ -112,7 +129,7 @@ func (p *program) policyShowCommand() *cli.Command {
 // presentPolicy replays the log for the project that the flags or rollproof.yaml name.
 func (p *program) presentPolicy(ctx *cli.Context) (*rollout.State, error) {
 	project := ctx.String("project")
-	if project == "" {
+	if project == "" && !ctx.Bool("no-project") {
 		c, err := p.readDraft(ctx.String("config"))
 		if err != nil {
 			return nil, err
@@ -149,17 +166,24 @@ func (p *program) policyShow(ctx *cli.Context) error {
 	if p.json {
 		return p.printJSON(doc)
 	}
+	var kept []string
+	for _, r := range now.Rules.Retention {
+		kept = append(kept, fmt.Sprintf("%s %d days", r.Kind, r.Days))
+	}
 	since := "signed, recorded " + doc.Since
 	if doc.Default {
 		since = "nobody signed a policy: the built-in rules count"
 	}
-	fmt.Fprintf(p.stdout, "policy of %s  %s\n%s\n", doc.Project, doc.Digest, since)
+	fmt.Fprintf(p.stdout, "policy of %s  %s\n%s\n", policyOwner(doc.Project), doc.Digest, since)
 	for _, r := range now.Rules.Rings {
 		attended := fmt.Sprintf("%d persons approve", r.Quorum)
 		if r.Quorum == 0 {
 			attended = "unattended"
 		}
 		fmt.Fprintf(p.stdout, "  ring %-12s %-12s soak %-5s coverage %d %%  %s\n", r.Name, r.Environment, r.Soak, r.Coverage, attended)
+	}
+	if len(kept) > 0 {
+		fmt.Fprintf(p.stdout, "  kept at least: %s\n", strings.Join(kept, ", "))
 	}
 	for _, w := range doc.Proposals {
 		fmt.Fprintf(p.stdout, "waiting: %s, signed by %s of %d persons\n", w.Digest, strings.Join(w.Persons, ", "), w.Needed)
@@ -172,7 +196,7 @@ func (p *program) policyDiffCommand() *cli.Command {
 		Name:        "diff",
 		Usage:       "compare the draft in rollproof.yaml with the rules in force",
 		Description: "Exit code 4 when they differ.",
-		Flags:       append(rootFlags(), storeFlag(), configFlag(), projectFlag()),
+		Flags:       append(rootFlags(), storeFlag(), configFlag(), projectFlag(), noProjectFlag()),
 		Action:      p.policyDiff,
 	})
 }

@@ -79,7 +79,7 @@ func (a *acting) witness(store *sqlite.Store, ring string, acts []evidence.Diges
 	case best != nil:
 		return best, nil
 	case refused != nil:
-		return nil, badAct(refused)
+		return nil, badStore(refused)
 	}
 	return nil, failure{exitRule, wants + "no witness has cosigned the newest checkpoint", witnessHint}
 }

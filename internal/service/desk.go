@@ -9,7 +9,6 @@ import (
 
 	"github.com/rollproof/rollproof/evidence"
 	"github.com/rollproof/rollproof/evidence/checkpoint"
-	"github.com/rollproof/rollproof/evidence/envelope"
 	"github.com/rollproof/rollproof/evidence/trust"
 	"github.com/rollproof/rollproof/release"
 	"github.com/rollproof/rollproof/release/archive"
@@ -90,13 +89,12 @@ func (d *Desk) Judge(ctx context.Context, r evidence.Reader, state *rollout.Stat
 	if err != nil {
 		return nil, err
 	}
-	b, err := envelope.ParseBundle(examined.Envelope)
+	examined.Index, examined.Recorded = size, now
+	act, err := d.Ledger.Act(ctx, r, examined)
 	if err != nil {
 		return nil, err
 	}
-	return state.Judge(rollout.Act{
-		Index: size, Digest: examined.Act, Envelope: examined.ID, PredicateType: examined.PredicateType, KeyID: examined.Signer.KeyID, Statement: b.Payload, Recorded: now,
-	}), nil
+	return state.Judge(act), nil
 }
 
 // Add records an examined act that is legal where it would stand. A refusal that says
