@@ -56,7 +56,7 @@ func newPromotion(t *testing.T, s ciSetup) promotionHost {
 func (p promotionHost) again(t *testing.T) promotionHost {
 	t.Helper()
 	h := *p.ciHost
-	h.t, h.dir, h.ended, h.context = t, t.TempDir(), map[string]string{}, maps.Clone(p.context)
+	h.t, h.dir, h.ended, h.context, h.log = t, t.TempDir(), map[string]string{}, maps.Clone(p.context), &bytes.Buffer{}
 	check(t, os.CopyFS(h.dir, os.DirFS(p.dir)))
 	c := promotionHost{&h, p.setup, t.TempDir(), p.request}
 	check(t, os.CopyFS(c.work, os.DirFS(p.work)))
@@ -102,10 +102,9 @@ func (p promotionHost) handedOver() []string {
 	return found
 }
 
-// The promotion workflow, run as it stands: what is approved is executed and handed over,
+// What is approved is executed and handed over,
 // and what is not stops, or goes on with a warning where that is allowed.
-func TestPromoteWorkflow(t *testing.T) {
-	first := newPromotion(t, newCISetup(t))
+func (first promotionHost) testPromoteWorkflow(t *testing.T) {
 	pilotSoft := func(p promotionHost) {
 		p.context["inputs.mode"], p.context["vars.ROLLPROOF_SOFT_FAIL_RINGS"] = "soft-fail", "pilot"
 	}

@@ -65,6 +65,9 @@ func ciRepository(t *testing.T, start string) string {
 	t.Helper()
 	repo := helloRepository(t)
 	check(t, os.CopyFS(filepath.Join(repo, ".github"), os.DirFS("../../.github")))
+	gitlab, err := os.ReadFile("../../.gitlab-ci.yml")
+	check(t, err)
+	check(t, os.WriteFile(filepath.Join(repo, ".gitlab-ci.yml"), gitlab, 0o644))
 	check(t, os.CopyFS(filepath.Join(repo, "trust"), os.DirFS(filepath.Join(start, "trust"))))
 	check(t, os.WriteFile(filepath.Join(repo, ".goreleaser.yaml"), []byte("version: 2\nproject_name: hello\nbuilds:\n  - env: [CGO_ENABLED=0]\n    goos: [linux]\n    goarch: [amd64]\n"), 0o644))
 	git(t, repo, "add", "-A")
@@ -112,8 +115,8 @@ func (s ciSetup) host(t *testing.T, inputs map[string]string) *ciHost {
 	home := t.TempDir()
 	h := &ciHost{
 		t: t, dir: t.TempDir(), repo: s.repo, sha: git(t, s.repo, "rev-parse", "HEAD"), github: s.github, signer: releaseWorkflow,
-		ended: map[string]string{},
-		env:   slices.Concat([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "GIT_CONFIG_NOSYSTEM=1"}, goEnvironment(t)),
+		ended: map[string]string{}, log: &bytes.Buffer{},
+		env: slices.Concat([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "GIT_CONFIG_NOSYSTEM=1"}, goEnvironment(t)),
 		context: map[string]string{
 			"github.token": "token", "github.repository": "example/hello",
 			"vars.ROLLPROOF_VERSION": "v1.4.1", "vars.ROLLPROOF_SHA256": s.sums["rollproof"], "vars.ROLLPROOF_VERIFY_SHA256": s.sums["rollproof-verify"],
@@ -152,10 +155,20 @@ func (h *ciHost) published(tag string) (files int, draft bool) {
 	return len(list), err == nil
 }
 
-// The release workflow, run as it stands, publishes a package that verifies with the pin
-// alone, and beside it GitHub's attestation of each file.
-func TestReleaseWorkflow(t *testing.T) {
+// The CI files, run as they stand: with the programs as a release offers them, real keys
+// and a repository into which they were pasted.
+func TestCIFiles(t *testing.T) {
 	s := newCISetup(t)
+	t.Run("release.yml", s.testReleaseWorkflow)
+	t.Run("gitlab release", s.testGitLabRelease)
+	first := newPromotion(t, s)
+	t.Run("promote.yml", first.testPromoteWorkflow)
+	t.Run("gitlab promotion", first.testGitLabPromotion)
+}
+
+// The release workflow publishes a package that verifies with the pin
+// alone, and beside it GitHub's attestation of each file.
+func (s ciSetup) testReleaseWorkflow(t *testing.T) {
 	good := s.host(t, map[string]string{"tag": "v1.4.2", "dry_run": "false"})
 	t.Run("release", func(t *testing.T) {
 		h := good
