@@ -46,6 +46,45 @@ func DecideAlone(h Head, bundle []byte, yes bool, d Decision, signer envelope.Si
 	return evidence.Sign(signer, s)
 }
 
+// RevokeAlone signs the revocation of an approval, or the lift of a denial, that came
+// as a bundle, where there is no log to ask.
+func RevokeAlone(h Head, bundle []byte, reason string, signer envelope.Signer, verify func(bundle []byte) error) (envelope.Bundle, error) {
+	none := envelope.Bundle{}
+	if err := verify(bundle); err != nil {
+		return none, err
+	}
+	b, err := envelope.ParseBundle(bundle)
+	if err != nil {
+		return none, badEvidence(err)
+	}
+	h = h.normal()
+	r := ApprovalRevocation{Actor: h.Actor, Trust: h.Trust, Seen: h.Seen, Claimed: h.Claimed, Approval: evidence.DigestOf(b.Payload), Reason: reason}
+	_, d, err := readAny(b.Payload)
+	if err != nil {
+		return none, badEvidence(err)
+	}
+	switch v := d.(type) {
+	case *Approval:
+		r.Project, r.Environment, r.Ring = v.Project, v.Environment, v.Ring
+		_, r.On = v.on()
+	case *Denial:
+		r.Project, r.Environment, r.Ring, r.On = v.Project, v.Environment, v.Ring, v.Request
+	default:
+		return none, refuse(CodeEvidence, "give the bundle that approve or deny wrote", "the file is no approval and no denial")
+	}
+	s, err := statement[ApprovalRevocation](RevocationType, r)
+	if err != nil {
+		return none, err
+	}
+	return evidence.Sign(signer, s)
+}
+
+// RequestID returns the id of a request of either kind, by its statement.
+func RequestID(statement []byte) (string, error) {
+	t, err := readTerms(statement)
+	return t.id, err
+}
+
 // readTerms reads a request of either kind.
 func readTerms(payload []byte) (terms, error) {
 	for _, predicateType := range []string{PromotionRequestType, RollbackRequestType} {

@@ -231,7 +231,7 @@ func (p *program) approvalExport(ctx *cli.Context) error {
 func (p *program) approvalImportCommand() *cli.Command {
 	return p.several(&cli.Command{
 		Name:        "import",
-		Usage:       "record approvals and denials that were signed elsewhere, if they are legal here",
+		Usage:       "record requests, approvals and denials that were signed elsewhere, if they are legal here",
 		Description: "Unlike rollproof evidence add, which keeps an illegal act as such, this records nothing when one of them is illegal.",
 		Flags:       append(rootFlags(), storeFlag(), &cli.StringFlag{Name: "metadata-json", Usage: "write the facts of what was recorded to `FILE` too"}),
 		Action:      p.approvalImport,
@@ -255,18 +255,7 @@ func (p *program) approvalImport(ctx *cli.Context) error {
 	var list []evidence.Added
 	err = store.Append(ctx.Context, func(tx evidence.Tx) error {
 		for _, in := range inputs {
-			examined, err := a.Intake().Examine(in.data)
-			if err != nil {
-				return err
-			}
-			if examined.Kind != evidence.KindApproval {
-				return failure{exitUsage, in.source + " is no approval, denial or revocation", "rollproof evidence add records other acts"}
-			}
-			state, err := a.Ledger.Now(ctx.Context, tx, examined.Project)
-			if err != nil {
-				return err
-			}
-			added, err := a.add(tx, state, in.data, nil)
+			added, err := a.importAct(tx, in)
 			if err != nil {
 				return err
 			}
@@ -282,4 +271,41 @@ func (p *program) approvalImport(ctx *cli.Context) error {
 		errs = append(errs, a.showAct(added, "imported an act of "+added.Record.Signer.Person, nil, nil))
 	}
 	return errors.Join(errs...)
+}
+
+// importAct records an act that was signed elsewhere.
+func (a *acting) importAct(tx evidence.Tx, in input) (evidence.Added, error) {
+	var none evidence.Added
+	examined, err := a.Intake().Examine(in.data)
+	if err != nil {
+		return none, err
+	}
+	if examined.Kind != evidence.KindApproval && examined.Kind != evidence.KindPromotionRequest {
+		return none, failure{exitUsage, in.source + " is no request, approval, denial or revocation", "rollproof evidence add records other acts"}
+	}
+	state, err := a.Ledger.Now(a.ctx.Context, tx, examined.Project)
+	if err != nil {
+		return none, err
+	}
+	added, err := a.add(tx, state, in.data, nil)
+	if err != nil || examined.Kind != evidence.KindPromotionRequest {
+		return added, err
+	}
+	return added, a.forThisLog(tx, added.Record)
+}
+
+// forThisLog refuses a request that could never be executed here.
+func (a *acting) forThisLog(tx evidence.Tx, record evidence.Record) error {
+	origin, err := service.Origin(a.ctx.Context, tx)
+	if err != nil {
+		return err
+	}
+	state, err := a.Ledger.Now(a.ctx.Context, tx, record.Project)
+	if err != nil {
+		return err
+	}
+	if request, ok := state.Request(record.Act.String(), tx.Now()); ok && request.Origin != origin {
+		return failure{exitApproval, fmt.Sprintf("request %s is for log %q, and this is log %q", request.ID, archive.Printable(request.Origin), origin), "request it for this log: rollproof release request-rollout-promotion --origin " + origin}
+	}
+	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rollproof/rollproof/evidence"
+	"github.com/rollproof/rollproof/evidence/envelope"
 	"github.com/rollproof/rollproof/evidence/sqlite"
 	"github.com/rollproof/rollproof/internal/service"
 	"github.com/rollproof/rollproof/release"
@@ -58,7 +59,7 @@ func (p *program) decide(ctx *cli.Context, yes bool) error {
 		}
 	}
 	name := ctx.Args().First()
-	if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() {
+	if isFile(name) {
 		return a.decideFile(name, yes, d)
 	}
 	store, err := p.writeStore(ctx)
@@ -170,9 +171,16 @@ func (a *acting) closeGlass(store *sqlite.Store, project string, act evidence.Di
 // decideFile signs over a request that is a file, where there is no log. Nothing but
 // the request itself was checked.
 func (a *acting) decideFile(file string, yes bool, d rollout.Decision) error {
+	return a.answerFile(file, func(h rollout.Head, data []byte, verify func([]byte) error) (envelope.Bundle, error) {
+		return rollout.DecideAlone(h, data, yes, d, a.signer, verify)
+	})
+}
+
+// answerFile signs an answer to an act that came as a file, where no log is asked.
+func (a *acting) answerFile(file string, sign func(rollout.Head, []byte, func([]byte) error) (envelope.Bundle, error)) error {
 	out := a.ctx.String("out")
 	if out == "" {
-		return usagef("give --out FILE, and bring that back to the log: rollproof approval import FILE", "a request that is a file is answered by a file")
+		return usagef("give --out FILE, and bring that back to the log: rollproof approval import FILE", "a file is answered by a file")
 	}
 	data, err := readFile(file, maxRolloutFile)
 	if err != nil {
@@ -182,7 +190,7 @@ func (a *acting) decideFile(file string, yes bool, d rollout.Decision) error {
 	if err != nil {
 		return err
 	}
-	b, err := rollout.DecideAlone(h, data, yes, d, a.signer, func(envelope []byte) error {
+	b, err := sign(h, data, func(envelope []byte) error {
 		_, err := a.Intake().Examine(envelope)
 		return err
 	})
@@ -206,13 +214,20 @@ func (a *acting) decideFile(file string, yes bool, d rollout.Decision) error {
 	return a.showAct(evidence.Added{Record: examined, New: true}, "signed over "+file+"; no log was asked", []string{out}, []string{"bring it back: rollproof approval import " + out})
 }
 
+func isFile(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.Mode().IsRegular()
+}
+
 func (p *program) approvalRevokeCommand() *cli.Command {
 	return p.verb(&cli.Command{
 		Name:        "revoke",
 		Usage:       "take back an approval that was not used yet, or lift your own denial",
-		Description: "Signed by who signed the approval, or by the policy role. What was executed stays executed.",
-		Flags:       append(actFlags(), reasonFlag()),
-		Action:      p.approvalRevoke,
+		Description: "APPROVAL is its digest, or the file that approve or deny wrote with --out. Signed by who signed the approval, or by the policy role. What was executed stays executed.",
+		Flags: append(actFlags(), reasonFlag(),
+			&cli.StringFlag{Name: "out", Usage: "of an approval that is a file: write the signed bundle to `FILE`, to bring it to the log"},
+		),
+		Action: p.approvalRevoke,
 	}, "APPROVAL")
 }
 
@@ -220,6 +235,11 @@ func (p *program) approvalRevoke(ctx *cli.Context) error {
 	a, err := p.signing(ctx)
 	if err != nil {
 		return err
+	}
+	if name := ctx.Args().First(); isFile(name) {
+		return a.answerFile(name, func(h rollout.Head, data []byte, verify func([]byte) error) (envelope.Bundle, error) {
+			return rollout.RevokeAlone(h, data, ctx.String("reason"), a.signer, verify)
+		})
 	}
 	store, err := p.writeStore(ctx)
 	if err != nil {

@@ -1,13 +1,18 @@
 package main
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/rollproof/rollproof/evidence"
+	"github.com/rollproof/rollproof/evidence/sqlite"
 	"github.com/rollproof/rollproof/release/archive"
 	"github.com/rollproof/rollproof/rollout"
 	"github.com/urfave/cli/v2"
@@ -21,6 +26,7 @@ func (p *program) evidenceShowCommand() *cli.Command {
 			"Where the store says something else than the envelope, each difference is listed and the exit code is 3. No signature is verified: see evidence verify.",
 		Flags: append(rootFlags(), storeFlag(),
 			&cli.BoolFlag{Name: "raw", Usage: "print the envelope's exact bytes"},
+			&cli.StringFlag{Name: "files", Usage: "write the files that belong to the record below `DIR`, each named by its sha256"},
 			&cli.BoolFlag{Name: "tree", Usage: "show what the record stands on, and what stands on it"},
 		),
 		Action: p.evidenceShow,
@@ -43,6 +49,11 @@ func (p *program) evidenceShow(ctx *cli.Context) error {
 	}
 	if ctx.Bool("raw") && ctx.Bool("tree") {
 		return usagef("give one of them", "--raw and --tree are two answers")
+	}
+	if dir := ctx.String("files"); dir != "" {
+		if err := writeFilesOf(ctx, store, index, dir); err != nil {
+			return err
+		}
 	}
 	if ctx.Bool("raw") {
 		record, err := store.Record(ctx.Context, index)
@@ -75,6 +86,45 @@ func (p *program) evidenceShow(ctx *cli.Context) error {
 	}
 	if len(differences) > 0 {
 		return &shownError{exitEvidence}
+	}
+	return nil
+}
+
+// writeFilesOf writes the files that belong to a record, each under its digest.
+func writeFilesOf(ctx *cli.Context, store *sqlite.Store, index int64, dir string) error {
+	blobs, err := store.Blobs(ctx.Context, index)
+	if err != nil {
+		return badStore(err)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	for _, b := range blobs {
+		if err := writeBlob(ctx, store, b, filepath.Join(dir, b.Digest.Hex())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeBlob writes a file of the store, and keeps nothing of one that was changed.
+func writeBlob(ctx *cli.Context, store *sqlite.Store, b evidence.Blob, name string) error {
+	from, err := store.OpenBlob(ctx.Context, b.Digest)
+	if err != nil {
+		return badStore(err)
+	}
+	defer from.Close()
+	to, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	hash := sha256.New()
+	_, err = io.Copy(io.MultiWriter(to, hash), from)
+	if err = errors.Join(err, to.Close()); err == nil && evidence.Digest(hash.Sum(nil)) != b.Digest {
+		err = failure{exitEvidence, fmt.Sprintf("blob %s was changed", b.Digest), "rollproof evidence verify --all names each place"}
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(name))
 	}
 	return nil
 }

@@ -31,12 +31,17 @@ func reasonFlag() cli.Flag {
 	return &cli.StringFlag{Name: "reason", Usage: "`TEXT`: why", Required: true}
 }
 
+// originFlag is of requests that are made on another machine than they are executed.
+func originFlag() cli.Flag {
+	return &cli.StringFlag{Name: "origin", Usage: "the `ORIGIN` of the log that shall execute it (default: this store's): the request's file is carried there, see rollproof approval import"}
+}
+
 func (p *program) requestPromotionCommand() *cli.Command {
 	return p.verb(&cli.Command{
 		Name:        "request-rollout-promotion",
 		Usage:       "ask, signed, that a ready rollout enters the next ring",
 		Description: "Everything is verified again. The request binds the plan (per target, what goes and what comes), the evidence and the rules in force by digest. Asked again with another plan, it supersedes the one before.",
-		Flags: promotionFlags(reasonFlag(),
+		Flags: promotionFlags(reasonFlag(), originFlag(),
 			&cli.StringFlag{Name: "target-ring", Usage: "the `RING` to enter (default: the next one)"},
 			&cli.StringSliceFlag{Name: "deployment-id", Usage: "a deployment target `ID`; may be repeated (default: all of the rollout's)"},
 			&cli.StringFlag{Name: "expires", Value: "7d", Usage: "until when it can be executed: `DAYS` or a date, at most 30 days"},
@@ -61,7 +66,7 @@ func (p *program) requestPromotion(ctx *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	done, err := record(a, store, project, func(s *rollout.State, h rollout.Head, now time.Time) (evidence.Statement[rollout.PromotionRequest], []evidence.Blob, error) {
+	return request(a, store, project, func(s *rollout.State, h rollout.Head, now time.Time) (evidence.Statement[rollout.PromotionRequest], []evidence.Blob, error) {
 		var none evidence.Statement[rollout.PromotionRequest]
 		if err := a.draftInForce(s); err != nil {
 			return none, nil, err
@@ -81,10 +86,45 @@ func (p *program) requestPromotion(ctx *cli.Context) error {
 		st, err := s.NewPromotionRequest(h, id, ring, integrity, ask, now)
 		return st, nil, badInput(err)
 	})
+}
+
+// request records a request and shows it. One for another log is only signed: that log
+// says whether it is legal, and until it comes back from there this store knows nothing
+// of it.
+func request[P any](a *acting, store *sqlite.Store, project string, compose func(*rollout.State, rollout.Head, time.Time) (evidence.Statement[P], []evidence.Blob, error)) error {
+	here, err := service.Origin(a.ctx.Context, store)
+	if err != nil {
+		return err
+	}
+	if there := a.ctx.String("origin"); there != "" && there != here {
+		done, err := signOnly(a, store, project, compose)
+		if err != nil {
+			return err
+		}
+		return a.showCarried(done, there)
+	}
+	done, err := record(a, store, project, compose)
 	if err != nil {
 		return err
 	}
 	return a.showRequest(store, project, done)
+}
+
+// showCarried writes the files of a request for another log and prints it.
+func (a *acting) showCarried(done evidence.Added, origin string) error {
+	b, err := envelope.ParseBundle(done.Record.Envelope)
+	if err != nil {
+		return err
+	}
+	id, err := rollout.RequestID(b.Payload)
+	if err != nil {
+		return err
+	}
+	files, err := a.writeAct(done, id)
+	if err != nil {
+		return err
+	}
+	return a.showAct(done, "asked log "+origin+"; nothing is recorded here", files, []string{"request " + id, "carry the bundle there: rollproof approval import FILE"})
 }
 
 // intact verifies a rollout and its package before anything is written.
@@ -121,7 +161,10 @@ func (a *acting) ask(store *sqlite.Store, now time.Time) (rollout.Ask, error) {
 	if err != nil {
 		return rollout.Ask{}, err
 	}
-	origin, err := service.Origin(a.ctx.Context, store)
+	origin := a.ctx.String("origin")
+	if origin == "" {
+		origin, err = service.Origin(a.ctx.Context, store)
+	}
 	first := a.Chain.Files()[trust.FileName(1)]
 	return rollout.Ask{TrustRoot: trust.Digest(first), Origin: origin, Expires: expires, Reason: a.ctx.String("reason")}, badStore(err)
 }
@@ -236,7 +279,10 @@ func (p *program) executePromotion(ctx *cli.Context) error {
 		return st, nil, badInput(err)
 	}
 	if ctx.Bool("check") {
-		return a.checked(checkOnly(a, store, project, compose), request)
+		if _, err := signOnly(a, store, project, compose); err != nil {
+			return err
+		}
+		return a.checked(request)
 	}
 	done, err := once(record(a, store, project, compose))
 	if err != nil {
@@ -266,8 +312,9 @@ func once(done evidence.Added, err error) (evidence.Added, error) {
 	return done, err
 }
 
-// checkOnly judges an act as record does, and undoes the transaction.
-func checkOnly[P any](a *acting, store *sqlite.Store, project string, compose func(*rollout.State, rollout.Head, time.Time) (evidence.Statement[P], []evidence.Blob, error)) error {
+// signOnly signs and judges an act as record does, and undoes the transaction.
+func signOnly[P any](a *acting, store *sqlite.Store, project string, compose func(*rollout.State, rollout.Head, time.Time) (evidence.Statement[P], []evidence.Blob, error)) (evidence.Added, error) {
+	var legal evidence.Record
 	_, err := record(a, store, project, func(s *rollout.State, h rollout.Head, now time.Time) (evidence.Statement[P], []evidence.Blob, error) {
 		st, blobs, err := compose(s, h, now)
 		if err != nil {
@@ -277,11 +324,13 @@ func checkOnly[P any](a *acting, store *sqlite.Store, project string, compose fu
 		if err != nil {
 			return st, nil, err
 		}
-		examined, err := a.Intake().Examine(data)
-		if err != nil {
+		if legal, err = a.Intake().Examine(data); err != nil {
 			return st, nil, err
 		}
-		refusal, err := a.Judge(a.ctx.Context, store, s, examined, now)
+		if err := a.MaySign(legal); err != nil {
+			return st, nil, err
+		}
+		refusal, err := a.Judge(a.ctx.Context, store, s, legal, now)
 		if err == nil && refusal != nil {
 			err = refusal
 		}
@@ -290,17 +339,17 @@ func checkOnly[P any](a *acting, store *sqlite.Store, project string, compose fu
 		}
 		return st, blobs, err
 	})
-	return err
+	if errors.Is(err, errChecked) {
+		err = nil
+	}
+	return evidence.Added{Record: legal, New: true}, err
 }
 
 // checked says that a check passed.
-func (a *acting) checked(err error, request rollout.RequestStatus) error {
-	if !errors.Is(err, errChecked) {
-		return err
-	}
+func (a *acting) checked(request rollout.RequestStatus) error {
 	if a.json {
 		return a.printJSON(map[string]any{"schema": evidence.Namespace + "execution-check/v1", "request": request.Act, "id": request.ID, "result": release.Pass})
 	}
-	_, err = fmt.Fprintf(a.stdout, "%s %s could be executed now; nothing was recorded\n", a.terminal(a.stdout).result(release.Pass), request.ID)
+	_, err := fmt.Fprintf(a.stdout, "%s %s could be executed now; nothing was recorded\n", a.terminal(a.stdout).result(release.Pass), request.ID)
 	return err
 }

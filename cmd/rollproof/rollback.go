@@ -22,7 +22,7 @@ func (p *program) requestRollbackCommand() *cli.Command {
 		Name:        "request-rollback",
 		Usage:       "ask, signed, that an executed promotion is undone",
 		Description: "EXECUTION is the promotion's digest. --to names the release by the digest of its manifest (default: what each target held before). That release must verify, and this log must have put it there before.",
-		Flags: promotionFlags(reasonFlag(),
+		Flags: promotionFlags(reasonFlag(), originFlag(),
 			&cli.StringFlag{Name: "to", Usage: "manifest `DIGEST` of the release to go back to"},
 			&cli.StringSliceFlag{Name: "deployment-id", Usage: "a deployment target `ID`; may be repeated (default: all of the promotion's)"},
 			&cli.StringFlag{Name: "expires", Value: "7d", Usage: "until when it can be executed: `DAYS` or a date, at most 30 days"},
@@ -65,7 +65,7 @@ func (p *program) requestRollback(ctx *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	done, err := record(a, store, execution.Project, func(s *rollout.State, h rollout.Head, now time.Time) (evidence.Statement[rollout.RollbackRequest], []evidence.Blob, error) {
+	return request(a, store, execution.Project, func(s *rollout.State, h rollout.Head, now time.Time) (evidence.Statement[rollout.RollbackRequest], []evidence.Blob, error) {
 		var none evidence.Statement[rollout.RollbackRequest]
 		if err := a.draftInForce(s); err != nil {
 			return none, nil, err
@@ -78,10 +78,6 @@ func (p *program) requestRollback(ctx *cli.Context) error {
 		st, err := s.NewRollbackRequest(h, execution.Act, to, verified, ask, now)
 		return st, nil, badInput(err)
 	})
-	if err != nil {
-		return err
-	}
-	return a.showRequest(store, execution.Project, done)
 }
 
 // verifiedReturns verifies the packages that targets of a request or an execution

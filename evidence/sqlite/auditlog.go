@@ -25,7 +25,9 @@ func (r reader) auditLog(ctx context.Context) ([]evidence.Problem, error) {
 	list = append(list, more...)
 	roots := map[int64]translog.Hash{0: translog.EmptyRoot}
 	for _, c := range checkpoints {
-		roots[c.Size] = translog.Hash{}
+		if c.Size > 0 {
+			roots[c.Size] = translog.Hash{}
+		}
 	}
 	size, more, err := r.auditTree(ctx, roots)
 	list = append(list, more...)
