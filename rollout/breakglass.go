@@ -15,6 +15,7 @@ const FollowUp = 72 * time.Hour
 type glass struct {
 	*petition
 	digest   evidence.Digest
+	index    int64
 	recorded time.Time
 	person   string
 	incident string
@@ -86,7 +87,7 @@ func (s *State) emergencyNotes(ring string) []string {
 }
 
 func (s *State) breakGlass(p *petition, incident string, by signed) {
-	s.glasses[by.Digest] = &glass{petition: p, digest: by.Digest, recorded: by.Recorded, person: by.person, incident: incident}
+	s.glasses[by.Digest] = &glass{petition: p, digest: by.Digest, index: by.Index, recorded: by.Recorded, person: by.person, incident: incident}
 	s.broken = append(s.broken, by.Digest)
 }
 

@@ -240,6 +240,7 @@ func (e *PromotionExecution) apply(s *State, by signed) {
 	done := &promotion{
 		petition: p, digest: by.Digest, index: by.Index, recorded: by.Recorded, person: by.person, manifest: e.Manifest, approvals: e.Approvals, unattended: e.Unattended,
 	}
+	s.noteWindow(HowPromotion, p, by)
 	s.use(p, e.Approvals, by)
 	s.promotions[by.Digest] = done
 	s.executions[by.Digest] = execution{e.Manifest, e.Environment, e.Ring, stepIDs(p.plan)}

@@ -250,6 +250,7 @@ func (e *RollbackExecution) judgeRules(s *State, p *promotion, r *petition, ring
 func (e *RollbackExecution) apply(s *State, by signed) {
 	p := s.promotions[e.Execution]
 	p.undone = by.Digest
+	s.noteWindow(HowRollback, s.petitions[e.Request], by)
 	if !e.PreApproved {
 		s.use(s.petitions[e.Request], e.Approvals, by)
 	}

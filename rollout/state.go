@@ -44,6 +44,7 @@ type core struct {
 	held        map[spot]holding
 	paths
 	erasures
+	outside []Finding // executions while a ring's windows were closed
 }
 
 // An IllegalAct is an act that changed nothing, and why.
@@ -53,6 +54,9 @@ type IllegalAct struct {
 	PredicateType string
 	Rollout       string // the id that it names, "" where it names none or cannot be read
 	Refusal       *Refusal
+
+	version  string          // of the package that an illegal capture names
+	manifest evidence.Digest // zero for any other act
 }
 
 // A claim says which package a version belongs to, and by which act.
@@ -99,7 +103,7 @@ func (s *State) Apply(a Act) *Refusal {
 	}
 	s.next, s.judged[a.Digest] = a.Index+1, refusal
 	if refusal != nil {
-		s.illegal = append(s.illegal, IllegalAct{a.Index, a.Digest, a.PredicateType, rolloutOf(a), refusal})
+		s.illegal = append(s.illegal, illegalAct(a, refusal))
 		return refusal
 	}
 	if d == nil {
@@ -112,14 +116,22 @@ func (s *State) Apply(a Act) *Refusal {
 	return nil
 }
 
-// rolloutOf returns the id of the rollout that an act names.
-func rolloutOf(a Act) string {
-	if read := readers[a.PredicateType]; read != nil {
-		if d, err := read(a.Statement); err == nil {
-			return d.facts().Rollout
-		}
+// illegalAct also returns what can be read of the act.
+func illegalAct(a Act, refusal *Refusal) IllegalAct {
+	i := IllegalAct{Index: a.Index, Digest: a.Digest, PredicateType: a.PredicateType, Refusal: refusal}
+	read := readers[a.PredicateType]
+	if read == nil {
+		return i
 	}
-	return ""
+	d, err := read(a.Statement)
+	if err != nil {
+		return i
+	}
+	i.Rollout = d.facts().Rollout
+	if r, is := d.(*Rollout); is {
+		i.version, i.manifest = r.Release.Version, r.Manifest
+	}
+	return i
 }
 
 // examine judges without changing anything. The deed is nil where the act is one

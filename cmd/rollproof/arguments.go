@@ -45,6 +45,9 @@ func find(commands []*cli.Command, name string) *cli.Command {
 	return nil
 }
 
+// optionalValue is the flag that may stand without a value.
+const optionalValue = "query"
+
 // split separates the flags with their values from the arguments.
 func split(command string, flags []cli.Flag, args []string) (front, back []string, err error) {
 	for len(args) > 0 {
@@ -64,6 +67,10 @@ func split(command string, flags []cli.Flag, args []string) (front, back []strin
 		}
 		front = append(front, arg)
 		if takesValue && !hasValue {
+			if name == optionalValue && (len(args) == 0 || strings.HasPrefix(args[0], "-")) {
+				front[len(front)-1] += "="
+				continue
+			}
 			if len(args) == 0 {
 				return nil, nil, usagef("see rollproof "+command+" --help", "%s: %s needs a value", command, arg)
 			}

@@ -22,8 +22,9 @@ func (p *program) evidenceSearchCommand() *cli.Command {
 		Name:  "search",
 		Usage: "list records; nothing found is an empty list and exit code 0",
 		Description: "WORDS must all occur in a record's text; a last * stands for any ending. A filter that is given several times matches any of its values; " +
-			"different filters must all match. The list shows what the store says: evidence show and evidence verify go back to the envelopes.",
-		Flags:  append(filterFlags(), storeFlag(), &cli.BoolFlag{Name: "jsonl", Usage: "print one JSON object per record and line"}, &cli.BoolFlag{Name: "csv", Usage: "print a CSV table"}),
+			"different filters must all match. The list shows what the store says: evidence show and evidence verify go back to the envelopes. " +
+			"--query NAME answers an auditor's question about one project instead, by replaying the log under the trust root, from envelopes alone.",
+		Flags:  append(append(filterFlags(), queryFlags()...), storeFlag(), &cli.BoolFlag{Name: "jsonl", Usage: "print one JSON object per record and line"}, &cli.BoolFlag{Name: "csv", Usage: "print a CSV table"}),
 		Action: p.evidenceSearch,
 	}, 0, "[WORDS]")
 }
@@ -105,6 +106,9 @@ func (p *program) instant(ctx *cli.Context, flag string) (time.Time, error) {
 }
 
 func (p *program) evidenceSearch(ctx *cli.Context) error {
+	if ctx.IsSet("query") {
+		return p.evidenceQuery(ctx)
+	}
 	q, err := p.filters(ctx)
 	if err != nil {
 		return err
