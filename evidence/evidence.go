@@ -48,6 +48,8 @@ const (
 	DetachedSignature = "https://sigstore.dev/cosign/sign/v1"
 	// Provenance is SLSA provenance v1.
 	Provenance = "https://slsa.dev/provenance/v1"
+	// Release is in-toto's release predicate: these files are that release.
+	Release = "https://in-toto.io/attestation/release/v0.1"
 	// ReleaseEvidence closes a package: its subjects are every file of it.
 	ReleaseEvidence = Namespace + "release-evidence/v1"
 )

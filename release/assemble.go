@@ -55,6 +55,7 @@ type Ingredients struct {
 	Trust     map[string][]byte // files for trust/, by name
 	Source    []string          // paths of the carried source, which lies in the tree; none without
 	CycloneDX bool              // a CycloneDX document beside the SPDX one
+	Imported  *Imported         // nil unless the binaries were built by something else
 	Link      LinkWriter        // nil leaves the in-toto link out
 }
 
@@ -67,6 +68,13 @@ type Package struct {
 	Manifest       *Manifest
 	ManifestSHA256 string          // hex
 	Entries        []archive.Entry // every file, sorted by path
+}
+
+// Imported is what comes with binaries that a Builder did not make. Their package claims
+// no build: it has a release statement and neither provenance nor link.
+type Imported struct {
+	Archives     []string          // paths below archives/, which lie in the tree
+	Attestations map[string][]byte // files for attestations/, by name
 }
 
 // Assemble makes layers 0 to 4 around the binaries that lie in tree.
@@ -147,14 +155,17 @@ func (a *assembly) readBinaries(ctx context.Context) error {
 	for _, b := range a.binaries {
 		a.add(archive.Entry{Path: b.Path, Size: b.size, Mode: 0o755, CRC32: b.crc}, b.sha256, RoleBinary)
 	}
-	return a.readSource(ctx)
+	if err := a.readCarried(ctx, a.in.Source, RoleSource); err != nil || a.in.Imported == nil {
+		return err
+	}
+	return a.readCarried(ctx, a.in.Imported.Archives, RoleArchive)
 }
 
-// readSource hashes the files of the carried source.
-func (a *assembly) readSource(ctx context.Context) error {
-	for _, path := range a.in.Source {
-		if !isSource(path, a.identity) {
-			return fmt.Errorf("%s is no path of carried source", archive.Printable(path))
+// readCarried hashes files that lie in the tree already: carried source, or archives.
+func (a *assembly) readCarried(ctx context.Context, paths []string, role Role) error {
+	for _, path := range paths {
+		if !fitsRole(Artifact{Path: path, Role: role}, a.identity) {
+			return fmt.Errorf("%s is no path of role %s", archive.Printable(path), role)
 		}
 		f, err := a.tree.Open(path)
 		if err != nil {
@@ -165,7 +176,7 @@ func (a *assembly) readSource(ctx context.Context) error {
 		if err := errors.Join(err, f.Close()); err != nil {
 			return err
 		}
-		a.add(archive.Entry{Path: path, Size: size, Mode: 0o644, CRC32: crc.Sum32()}, hex.EncodeToString(sum.Sum(nil)), RoleSource)
+		a.add(archive.Entry{Path: path, Size: size, Mode: 0o644, CRC32: crc.Sum32()}, hex.EncodeToString(sum.Sum(nil)), role)
 	}
 	return nil
 }
@@ -236,6 +247,9 @@ func (a *assembly) writeLayer0() error {
 		if err := a.write("trust/"+name, a.in.Trust[name], RoleTrust); err != nil {
 			return err
 		}
+	}
+	if err := a.writeAttestations(); err != nil {
+		return err
 	}
 	return a.writeLicenses()
 }

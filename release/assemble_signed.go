@@ -11,17 +11,32 @@ import (
 
 // writeSignatures makes layer 2: in a dry run the bare provenance alone.
 func (a *assembly) writeSignatures() error {
+	if err := a.writeDetached(); err != nil {
+		return err
+	}
+	if a.in.Imported != nil {
+		if err := writeStatement(a, ReleasePath(a.identity.Project, a.in.DryRun), a.releaseStatement(), RoleRelease); err != nil {
+			return err
+		}
+		return a.writeRawSignature()
+	}
 	statement, err := provenance.New(a.provenanceFacts())
 	if err != nil {
 		return err
 	}
-	path := ProvenancePath(a.identity.Project, a.in.DryRun)
+	if err := writeStatement(a, ProvenancePath(a.identity.Project, a.in.DryRun), statement, RoleProvenance); err != nil {
+		return err
+	}
+	if err := a.writeLink(); err != nil {
+		return err
+	}
+	return a.writeRawSignature()
+}
+
+// writeDetached signs each file that must carry a signature of its own.
+func (a *assembly) writeDetached() error {
 	if a.in.DryRun {
-		data, err := provenance.Encode(statement)
-		if err != nil {
-			return err
-		}
-		return a.write(path, data, RoleProvenance)
+		return nil
 	}
 	for _, f := range slices.Clone(a.files) {
 		if !signedRoles[f.Role] {
@@ -32,13 +47,19 @@ func (a *assembly) writeSignatures() error {
 			return err
 		}
 	}
-	if err := writeBundle(a, path, statement, RoleProvenance); err != nil {
+	return nil
+}
+
+// writeStatement writes a statement of layer 2: signed, or bare in a dry run.
+func writeStatement[P any](a *assembly, path string, s evidence.Statement[P], role Role) error {
+	if !a.in.DryRun {
+		return writeBundle(a, path, s, role)
+	}
+	data, err := envelope.Encode(s)
+	if err != nil {
 		return err
 	}
-	if err := a.writeLink(); err != nil {
-		return err
-	}
-	return a.writeRawSignature()
+	return a.write(path, data, role)
 }
 
 // maxMaterials is how many bytes of paths and digests an in-toto link can carry: what
@@ -48,7 +69,7 @@ const maxMaterials = envelope.MaxSigned * 7 / 8
 // writeLink makes the in-toto link. A commit with too many files for one signature
 // gets none, and a hazard that says so.
 func (a *assembly) writeLink() error {
-	if a.in.Link == nil {
+	if a.in.Link == nil || a.in.DryRun {
 		return nil
 	}
 	materials, products, size := map[string]string{}, map[string]string{}, 0
@@ -73,6 +94,9 @@ func (a *assembly) writeLink() error {
 
 // writeRawSignature signs checksums.txt for tools that know raw Ed25519 alone.
 func (a *assembly) writeRawSignature() error {
+	if a.in.DryRun {
+		return nil
+	}
 	var sums []Checksum
 	for _, f := range a.files {
 		if layerOf(f.Role) == 0 {

@@ -66,3 +66,10 @@ func linked(m *debug.Module) linkedModule {
 		return linkedModule{r.Path, r.Version, r.Sum}
 	}
 }
+
+// ReadBuildInfo reads the build info of a binary, which may be hostile: nothing of it is
+// executed, and a parser that panics is a file without build info.
+func ReadBuildInfo(r io.ReaderAt) (*debug.BuildInfo, error) {
+	info, err := readBuildInfo(r)
+	return info.raw, err
+}

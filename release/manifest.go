@@ -85,6 +85,12 @@ func (m *Manifest) checkBinaries() error {
 	return nil
 }
 
+// Imported reports whether something else than rollproof built the binaries: then there
+// is a release statement, and no provenance.
+func (m *Manifest) Imported() bool {
+	return slices.ContainsFunc(m.Files, func(f Artifact) bool { return f.Role == RoleRelease })
+}
+
 // paths returns the files of a role, in order.
 func (m *Manifest) paths(r Role) []string {
 	var paths []string

@@ -5,7 +5,8 @@
 // lower layers, so that nothing hashes itself:
 //
 //	0  bin/<name>_<version>_<os>_<arch>[.exe], <name>.spdx.json, <name>.cdx.json if
-//	   asked for, installers.json, endpoint-deployment.json, trust/*, LICENSE*, NOTICE*, source/*
+//	   asked for, installers.json, endpoint-deployment.json, trust/*, LICENSE*, NOTICE*, source/*,
+//	   and of a release that was built by something else archives/*, attestations/*
 //	1  checksums.txt: exactly layer 0
 //	2  checksums.txt.sig, <file>.sigstore.json for each binary, each SBOM, both
 //	   manifests and checksums.txt, <name>.provenance.sigstore.json,
@@ -15,6 +16,10 @@
 //	   all files of layers 0 to 3
 //
 // A dry run has <name>.provenance.json instead of layer 2, and no layer 4.
+//
+// A release that was built by something else (Ingredients.Imported) has no provenance and
+// no link: nobody here saw the build. In their place stands <name>.release.sigstore.json,
+// an in-toto release statement over binaries and archives.
 //
 // [Assemble] writes layers 0 to 4 around binaries that a [Builder] made. [Verify]
 // reads a package from a [Container], runs every check, and returns a [Verdict]. The
@@ -69,6 +74,9 @@ const (
 	RoleSignature    Role = "signature"
 	RoleProvenance   Role = "provenance"
 	RoleLink         Role = "link"
+	RoleRelease      Role = "release"     // the in-toto release statement of an imported release
+	RoleArchive      Role = "archive"     // of an imported release
+	RoleAttestation  Role = "attestation" // somebody else's, kept as it is
 )
 
 // An Identity says which release of which project a document belongs to. It is the
@@ -125,6 +133,21 @@ func ProvenancePath(project string, dryRun bool) string {
 	return project + ".provenance" + bundleSuffix
 }
 
+// ReleasePath returns the path of the release statement that an imported release has
+// instead of provenance: a bundle, or the bare statement in a dry run.
+func ReleasePath(project string, dryRun bool) string {
+	if dryRun {
+		return project + ".release.json"
+	}
+	return project + ".release" + bundleSuffix
+}
+
+// Directories of an imported release.
+const (
+	ArchivesDir     = "archives/"
+	AttestationsDir = "attestations/"
+)
+
 // SourcePackPath returns the path of the commit's objects in a package that carries
 // its source: a git pack.
 func SourcePackPath(project, version string) string {
@@ -147,7 +170,7 @@ func BundlePath(path string) string { return path + bundleSuffix }
 
 // signedRoles are the roles whose files carry a detached signature.
 var signedRoles = map[Role]bool{
-	RoleBinary: true, RoleSBOM: true, RoleInstallers: true, RoleDeployment: true, RoleChecksums: true,
+	RoleBinary: true, RoleSBOM: true, RoleInstallers: true, RoleDeployment: true, RoleChecksums: true, RoleArchive: true,
 }
 
 // layerOf returns the layer that files of a role belong to.
@@ -155,7 +178,7 @@ func layerOf(r Role) int {
 	switch r {
 	case RoleChecksums:
 		return 1
-	case RoleRawSignature, RoleSignature, RoleProvenance, RoleLink:
+	case RoleRawSignature, RoleSignature, RoleProvenance, RoleLink, RoleRelease:
 		return 2
 	}
 	return 0

@@ -81,6 +81,7 @@ type verification struct {
 	order []string          // their paths, sorted
 
 	manifest    *Manifest             // nil when it can't be read
+	imported    bool                  // the manifest says that something else built the binaries
 	closing     [32]byte              // sha256 of the closing statement
 	closingFile [32]byte              // sha256 of its bundle
 	provenance  *provenance.Statement // nil when it can't be read
@@ -114,7 +115,7 @@ func (v *verification) notChecked(id, subject, why string) {
 }
 
 func (v *verification) add(c Check) {
-	c.Required = !optional[c.ID]
+	c.Required = !optional[c.ID] && (!v.imported || !buildChecks[c.ID])
 	v.verdict.Checks = append(v.verdict.Checks, c)
 }
 
@@ -149,7 +150,7 @@ func wrong(subject, expected, actual, hint string) problem {
 
 // optional are the checks whose not-checked does not fail a verdict, because nobody
 // could make them.
-var optional = map[string]bool{checkLdflags: true, checkSidecarID: true}
+var optional = map[string]bool{checkLdflags: true, checkSidecarID: true, checkAttestation: true}
 
 // The identifiers of the checks, in the order in which they run.
 const (
@@ -166,6 +167,9 @@ const (
 	checkProvenanceSubjects  = "provenance-subjects"
 	checkProvenance          = "provenance"
 	checkLdflags             = "ldflags"
+	checkRelease             = "release-statement"
+	checkAttestation         = "attestation"
+	checkBuildInfo           = "build-info"
 	checkLink                = "link"
 	checkSBOM                = "sbom"
 	checkInstallers          = "installers"
@@ -177,7 +181,7 @@ const (
 
 // unsignedChecks are what AllowUnsigned excuses in a dry run.
 var unsignedChecks = []string{
-	checkTrust, checkClosingSignature, checkClosingSubjects, checkSignature, checkRawSignature, checkProvenanceSignature, checkLink,
+	checkTrust, checkClosingSignature, checkClosingSubjects, checkSignature, checkRawSignature, checkProvenanceSignature, checkLink, checkRelease,
 }
 
 const noManifest = "release-evidence.json can't be read"

@@ -47,6 +47,10 @@ func (v *verification) openBuildInfo(path string) (buildInfo, error) {
 }
 
 func (v *verification) checkBinary(b Binary, info buildInfo) {
+	if v.imported {
+		v.checkImportedBinary(b, info)
+		return
+	}
 	if v.provenance == nil {
 		v.notChecked(checkProvenance, b.Path, "no provenance to compare with")
 		return

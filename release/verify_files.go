@@ -150,6 +150,7 @@ func (v *verification) loadManifest() {
 		v.fail(checkManifest, ManifestFile, "the manifest of a package", archive.Printable(err.Error()), "give a package made by rollproof release package")
 		return
 	}
+	v.imported = v.manifest.Imported()
 	v.verdict.Release = &v.manifest.Release
 	v.verdict.DryRun = v.manifest.DryRun
 	v.verdict.ManifestDigest = "sha256:" + v.files[ManifestFile].sha256
@@ -161,9 +162,19 @@ func (v *verification) loadManifest() {
 func (v *verification) layerProblems() []problem {
 	m := v.manifest
 	want := map[string]Role{ChecksumsFile: RoleChecksums, InstallersFile: RoleInstallers, DeploymentFile: RoleDeployment,
-		SBOMPath(m.Release.Project): RoleSBOM, ProvenancePath(m.Release.Project, m.DryRun): RoleProvenance}
+		SBOMPath(m.Release.Project): RoleSBOM}
+	if v.imported {
+		want[ReleasePath(m.Release.Project, m.DryRun)] = RoleRelease
+	} else {
+		want[ProvenancePath(m.Release.Project, m.DryRun)] = RoleProvenance
+	}
 	for _, path := range m.paths(RoleBinary) {
 		want[path] = RoleBinary
+	}
+	for _, f := range m.Files {
+		if v.imported && importedRoles[f.Role] && fitsRole(f, m.Release) {
+			want[f.Path] = f.Role
+		}
 	}
 	if cycloneDX := CycloneDXPath(m.Release.Project); slices.Contains(m.paths(RoleSBOM), cycloneDX) {
 		want[cycloneDX] = RoleSBOM
@@ -179,7 +190,7 @@ func (v *verification) layerProblems() []problem {
 	have := map[string]Role{}
 	for _, f := range m.Files {
 		have[f.Path] = f.Role
-		if _, known := want[f.Path]; !known && fitsRole(f, m.Release) {
+		if _, known := want[f.Path]; !known && !importedRoles[f.Role] && fitsRole(f, m.Release) {
 			want[f.Path] = f.Role
 		}
 	}
@@ -198,12 +209,19 @@ func (v *verification) layerProblems() []problem {
 	return problems
 }
 
+// importedRoles are the roles of files that only an imported release has.
+var importedRoles = map[Role]bool{RoleArchive: true, RoleAttestation: true}
+
 // fitsRole reports whether a file of the kinds that a package may or may not have
 // lies where its role says.
 func fitsRole(f Artifact, id Identity) bool {
 	switch f.Role {
 	case RoleSource:
 		return isSource(f.Path, id)
+	case RoleArchive:
+		return inDirectory(f.Path, ArchivesDir)
+	case RoleAttestation:
+		return inDirectory(f.Path, AttestationsDir)
 	case RoleTrust:
 		return strings.HasPrefix(f.Path, "trust/")
 	case RoleLicense, RoleNotice:
@@ -212,6 +230,12 @@ func fitsRole(f Artifact, id Identity) bool {
 		return linkName.MatchString(f.Path)
 	}
 	return false
+}
+
+// inDirectory reports whether a path is that of a file right in a directory.
+func inDirectory(path, dir string) bool {
+	name, ok := strings.CutPrefix(path, dir)
+	return ok && name != "" && !strings.Contains(name, "/")
 }
 
 func roleName(r Role) string {

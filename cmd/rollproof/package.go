@@ -44,6 +44,8 @@ func (p *program) packageCommand() *cli.Command {
 			&cli.BoolFlag{Name: "offline", Usage: "don't download modules"},
 			&cli.BoolFlag{Name: "fresh-cache", Usage: "build with an empty build cache"},
 			&cli.BoolFlag{Name: "with-source", Usage: "put the commit's source and its modules into the package, so that a closed network can rebuild it"},
+			&cli.StringFlag{Name: "from-dist", Usage: "package what goreleaser built in `DIR` and build nothing; the package has a release statement and no provenance"},
+			&cli.StringSliceFlag{Name: "attestation", Usage: "keep the attestation `FILE` of the build in a package from --from-dist; may be repeated"},
 			&cli.StringFlag{Name: "sbom", Value: sbomSPDX, Usage: "`FORMATS` of the SBOM: spdx, or spdx,cyclonedx, which says the same twice"},
 			&cli.BoolFlag{Name: "replace", Usage: "replace another package of this version"},
 		},
@@ -58,10 +60,14 @@ type packaging struct {
 	replace    bool
 	withSource bool
 	sboms      []string // formats, of which the first is SPDX
-	out        string
-	signer     envelope.Signer
-	trust      map[string][]byte // files for trust/
-	builder    *gobuild.Builder
+
+	fromDist     string            // directory of goreleaser, "" to build
+	attestations map[string][]byte // by name, of what it built
+
+	out     string
+	signer  envelope.Signer
+	trust   map[string][]byte // files for trust/
+	builder *gobuild.Builder
 
 	authority trust.Authority // what they say, nil without them
 	plan      *release.Plan
@@ -78,6 +84,9 @@ func (p *program) packageRelease(ctx *cli.Context) (err error) {
 		run.out = filepath.Join(dir, "dist")
 	}
 	if run.sboms, err = parseSBOMs(ctx.String("sbom")); err != nil {
+		return err
+	}
+	if err := run.readImport(ctx); err != nil {
 		return err
 	}
 	platforms, err := parsePlatforms(ctx.StringSlice("target"))
@@ -98,7 +107,7 @@ func (p *program) packageRelease(ctx *cli.Context) (err error) {
 		Dir: dir, Version: ctx.String("version"), DryRun: run.dryRun || ctx.Bool("print-config"), Name: ctx.String("name"),
 		Mains: ctx.StringSlice("main"), Platforms: platforms,
 		Offline: ctx.Bool("offline"), FreshCache: ctx.Bool("fresh-cache"),
-		Configuration: ctx.String("config"), ZeroConfig: ctx.Bool("zero-config"), AllowEnv: ctx.StringSlice("allow-env"), AllowSkippedHooks: ctx.StringSlice("allow-skipped-hook"),
+		Configuration: ctx.String("config"), ZeroConfig: ctx.Bool("zero-config") || run.fromDist != "", AllowEnv: ctx.StringSlice("allow-env"), AllowSkippedHooks: ctx.StringSlice("allow-skipped-hook"),
 		Env: p.environ, Output: p.stderr, License: detectLicense, Settings: run.readConfig,
 	})
 	if err != nil {
@@ -115,13 +124,24 @@ func (p *program) packageRelease(ctx *cli.Context) (err error) {
 		return err
 	}
 	run.warnUncommitted(dir)
-	if err := run.settings().Check(run.plan); err != nil {
-		return usagef("change deployment_targets in "+config.FileName+", or build more with --target", "%s: %v", config.FileName, err)
+	if run.fromDist != "" {
+		return run.make(ctx.Context)
+	}
+	if err := run.checkTargets(); err != nil {
+		return err
 	}
 	if err := run.showPlan(); err != nil {
 		return err
 	}
 	return run.make(ctx.Context)
+}
+
+// checkTargets compares rollproof.yaml with the plan.
+func (run *packaging) checkTargets() error {
+	if err := run.settings().Check(run.plan); err != nil {
+		return usagef("change deployment_targets in "+config.FileName+", or build more with --target", "%s: %v", config.FileName, err)
+	}
+	return nil
 }
 
 // readTrust reads the versions that the package shall carry.
@@ -200,22 +220,17 @@ func (run *packaging) make(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, stage.Close()) }()
-	show, done := run.progress()
-	built, facts, err := run.builder.Build(ctx, run.plan, stage.Dir(), show)
-	done()
+	var in release.Ingredients
+	if run.fromDist != "" {
+		in, err = run.takeIn(ctx, stage)
+	} else {
+		in, err = run.build(ctx, stage)
+	}
 	if err != nil {
 		return err
 	}
-	in := release.Ingredients{
-		Plan: run.plan, Built: built, Facts: facts, Tool: version(), DryRun: run.dryRun, Signer: run.signer,
-		Link: link.Write, Trust: run.trust, CycloneDX: slices.Contains(run.sboms, sbomCycloneDX),
-	}
-	if run.withSource {
-		if in.Source, err = run.builder.WriteSource(ctx, stage.Dir()); err != nil {
-			return err
-		}
-	}
-	in.Settings = run.settings()
+	in.Plan, in.Tool, in.DryRun, in.Signer, in.Trust = run.plan, version(), run.dryRun, run.signer, run.trust
+	in.Settings, in.CycloneDX = run.settings(), slices.Contains(run.sboms, sbomCycloneDX)
 	made, err := release.Assemble(ctx, in, stage)
 	if err != nil {
 		return err
@@ -225,6 +240,19 @@ func (run *packaging) make(ctx context.Context) (err error) {
 		return err
 	}
 	return run.showResult(made, result)
+}
+
+// build fills the stage with what is built from the commit.
+func (run *packaging) build(ctx context.Context, stage *dist.Stage) (release.Ingredients, error) {
+	in := release.Ingredients{Link: link.Write}
+	show, done := run.progress()
+	var err error
+	in.Built, in.Facts, err = run.builder.Build(ctx, run.plan, stage.Dir(), show)
+	done()
+	if err == nil && run.withSource {
+		in.Source, err = run.builder.WriteSource(ctx, stage.Dir())
+	}
+	return in, err
 }
 
 func detectLicense(files []release.SourceFile) release.LicenseFact {

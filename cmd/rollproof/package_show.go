@@ -96,7 +96,10 @@ func (run *packaging) showPlan() error {
 		}
 	}
 	for _, x := range d.Targets {
-		fmt.Fprintf(w, "target %s\n  %s\n  env %s\n", x.Binary, strings.Join(x.Argv, " "), strings.Join(x.Env, " "))
+		fmt.Fprintf(w, "target %s\n", x.Binary)
+		if len(x.Argv) > 0 {
+			fmt.Fprintf(w, "  %s\n  env %s\n", strings.Join(x.Argv, " "), strings.Join(x.Env, " "))
+		}
 	}
 	for _, s := range d.Skipped {
 		fmt.Fprintf(w, "left out %s: %s\n", s.What, s.Reason)

@@ -72,8 +72,11 @@ func summaryFacts(container release.Container, verdict *release.Verdict) (vsa.Fa
 	f.Policy = summaryPolicy(verdict.Trust)
 	if f.Passed {
 		f.Levels = []string{vsa.LevelBuild1}
+		if manifest.Imported() {
+			f.Levels = []string{vsa.LevelBuild0}
+		}
 	}
-	for _, path := range []string{release.ClosingFile, release.BundlePath(strings.TrimSuffix(release.ProvenancePath(manifest.Release.Project, manifest.DryRun), ".sigstore.json"))} {
+	for _, path := range []string{release.ClosingFile, release.ProvenancePath(manifest.Release.Project, manifest.DryRun), release.ReleasePath(manifest.Release.Project, manifest.DryRun)} {
 		if data, err := readEntry(container, path); err == nil {
 			f.Inputs = append(f.Inputs, vsa.Resource{SHA256: evidence.SHA256(data)})
 		}

@@ -71,7 +71,7 @@ while IFS=$'\t' read -r path size mode; do
 done < <(jq -r '.files[] | [.path, .size, .mode] | @tsv' "$manifest")
 
 # 4. checksums.txt is exactly layer 0, and its raw signature verifies.
-jq -r '.files[] | select(.role | IN("binary","sbom","installers","endpoint-deployment","trust","license","notice")) | "\(.sha256)  \(.path)"' "$manifest" |
+jq -r '.files[] | select(.role | IN("binary","sbom","installers","endpoint-deployment","trust","license","notice","source","archive","attestation")) | "\(.sha256)  \(.path)"' "$manifest" |
   sort -k2 | cmp -s - "$package/checksums.txt" || bad "checksums.txt: not layer 0"
 openssl pkeyutl -verify -pubin -inkey "$key" -rawin -in "$package/checksums.txt" -sigfile "$package/checksums.txt.sig" > /dev/null 2>&1 || bad "checksums.txt.sig"
 
@@ -79,13 +79,21 @@ openssl pkeyutl -verify -pubin -inkey "$key" -rawin -in "$package/checksums.txt"
 while read -r path; do
   payload "$path.sigstore.json" https://sigstore.dev/cosign/sign/v1
   [ "$(subjects)" = "$(sum "$package/$path")  $path" ] || bad "$path.sigstore.json: another subject"
-done < <(jq -r '.files[] | select(.role | IN("binary","sbom","installers","endpoint-deployment","checksums")) | .path' "$manifest")
+done < <(jq -r '.files[] | select(.role | IN("binary","sbom","installers","endpoint-deployment","checksums","archive")) | .path' "$manifest")
 
 # 6. The provenance's subjects are the binaries, of this commit.
-payload "$(jq -r '.files[] | select(.role == "provenance") | .path' "$manifest")" https://slsa.dev/provenance/v1
-jq -r '.files[] | select(.role == "binary") | "\(.sha256)  \(.path)"' "$manifest" | sort -k2 > "$tmp/binaries"
+#    A release that was built by something else has a statement over binaries and archives.
+origin=$(jq -r '.files[] | select(.role == "release") | .path' "$manifest")
+if [ -n "$origin" ]; then
+  roles='["binary","archive"]'
+  payload "$origin" https://in-toto.io/attestation/release/v0.1
+else
+  roles='["binary"]'
+  payload "$(jq -r '.files[] | select(.role == "provenance") | .path' "$manifest")" https://slsa.dev/provenance/v1
+fi
+jq -r --argjson roles "$roles" '.files[] | select(.role | IN($roles[])) | "\(.sha256)  \(.path)"' "$manifest" | sort -k2 > "$tmp/binaries"
 subjects | cmp -s - "$tmp/binaries" || bad "provenance: other binaries"
-[ "$(jq -r .predicate.buildDefinition.externalParameters.source.digest.gitCommit "$tmp/payload")" = "$(jq -r .release.source.gitCommit "$manifest")" ] || bad "provenance: another commit"
+[ -n "$origin" ] || [ "$(jq -r .predicate.buildDefinition.externalParameters.source.digest.gitCommit "$tmp/payload")" = "$(jq -r .release.source.gitCommit "$manifest")" ] || bad "provenance: another commit"
 
 # 7. The other documents speak of the same release.
 for document in installers.json endpoint-deployment.json; do

@@ -65,6 +65,7 @@ var predicateRoles = map[string][]Role{
 	SchemaPrefix + "export/v1":                        {Auditor},
 	"https://sigstore.dev/cosign/sign/v1":             {Releaser},
 	"https://slsa.dev/provenance/v1":                  {Releaser, Attest},
+	"https://in-toto.io/attestation/release/v0.1":     {Releaser, Attest},
 	"https://in-toto.io/attestation/link/v0.3":        {Releaser},
 	"https://slsa.dev/verification_summary/v1":        {Verifier, Attest},
 	"https://in-toto.io/attestation/test-result/v0.1": {Verifier, Attest},

@@ -133,25 +133,40 @@ func (f *facts) addToolchain(ctx context.Context) error {
 	return err
 }
 
-// result puts the facts together. All tasks must have ended.
-func (f *facts) result() (release.SourceFacts, error) {
-	root, err := licenseFiles(f.mod.root)
+// Describe returns what the source itself says, for binaries that something else built:
+// license files and the commit's files, nothing about modules. Plan was called before.
+// Errors are *Error or ErrClosed.
+func (b *Builder) Describe() (release.SourceFacts, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed || b.plan == nil {
+		return release.SourceFacts{}, ErrClosed
+	}
+	return b.describe()
+}
+
+func (b *Builder) describe() (release.SourceFacts, error) {
+	root, err := licenseFiles(b.mod.root)
 	if err != nil {
 		return release.SourceFacts{}, err
 	}
-	if len(root) == 0 && f.mod.dir != "" {
+	if len(root) == 0 && b.mod.dir != "" {
 		// A module in a sub-directory is covered by the license of its repository.
-		if root, err = licenseFiles(f.src.root); err != nil {
+		if root, err = licenseFiles(b.src.root); err != nil {
 			return release.SourceFacts{}, err
 		}
 	}
-	found := release.SourceFacts{
-		License:   f.license(root),
-		Files:     root,
-		Tree:      f.src.tree,
-		Toolchain: f.toolchain,
-		Direct:    sortedNames(f.imports[release.ModuleName{}]),
+	return release.SourceFacts{License: b.license(root), Files: root, Tree: b.src.tree}, nil
+}
+
+// result puts the facts together. All tasks must have ended.
+func (f *facts) result() (release.SourceFacts, error) {
+	found, err := f.describe()
+	if err != nil {
+		return release.SourceFacts{}, err
 	}
+	found.Toolchain = f.toolchain
+	found.Direct = sortedNames(f.imports[release.ModuleName{}])
 	for name, fact := range f.modules {
 		fact.DependsOn = sortedNames(f.imports[name])
 		found.Modules = append(found.Modules, *fact)
@@ -181,11 +196,11 @@ func (f *facts) standardLibrary() (release.ModuleFact, error) {
 	return release.ModuleFact{Path: name.Path, Version: name.Version, License: f.license(files)}, nil
 }
 
-func (f *facts) license(files []release.SourceFile) release.LicenseFact {
-	if f.opts.License == nil || len(files) == 0 {
+func (b *Builder) license(files []release.SourceFile) release.LicenseFact {
+	if b.opts.License == nil || len(files) == 0 {
 		return release.LicenseFact{}
 	}
-	return f.opts.License(files)
+	return b.opts.License(files)
 }
 
 func sortedNames(set map[release.ModuleName]bool) []release.ModuleName {

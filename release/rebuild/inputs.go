@@ -109,6 +109,9 @@ func (in *inputs) artifact(path string) (release.Artifact, error) {
 }
 
 func (in *inputs) readProvenance() (provenance.Statement, error) {
+	if in.manifest.Imported() {
+		return provenance.Statement{}, &gobuild.Error{Kind: gobuild.KindFailed, Msg: in.manifest.Release.Name(in.manifest.DryRun) + ": rollproof did not build these binaries, there is no recipe to repeat", Hint: "rebuild it with what built it"}
+	}
 	path := release.ProvenancePath(in.manifest.Release.Project, in.manifest.DryRun)
 	file, err := in.artifact(path)
 	if err != nil {

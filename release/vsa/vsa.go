@@ -81,6 +81,7 @@ const tool = "rollproof"
 // The levels that rollproof gives. Whether they were reached is for the caller to
 // decide: this package writes down what it is told.
 const (
+	LevelBuild0       = "SLSA_BUILD_LEVEL_0"
 	LevelBuild1       = "SLSA_BUILD_LEVEL_1"
 	LevelRebuildMatch = "ROLLPROOF_REBUILD_MATCH"
 	LevelPromoted     = "ROLLPROOF_PROMOTED"
