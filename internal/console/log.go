@@ -1,0 +1,83 @@
+package console
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/rollproof/rollproof/evidence"
+	"github.com/rollproof/rollproof/evidence/checkpoint"
+	"github.com/rollproof/rollproof/evidence/translog"
+)
+
+type logBody struct {
+	None       string // why there is no log
+	Log        checkpoint.Document
+	Size       int64 // of the newest checkpoint
+	Root       evidence.Digest
+	Younger    int64 // records behind it
+	Consistent string
+	Check      string
+	Prove      string
+}
+
+func (c *Console) logPage(w http.ResponseWriter, r *http.Request) {
+	v := c.view(r, "Log", "Log")
+	var b logBody
+	doc, err := c.Service.Log(r.Context())
+	switch {
+	case errors.Is(err, evidence.ErrNoLog) || isMissing(err):
+		b.None = err.Error()
+	case err != nil:
+		c.unable(w, r, err)
+		return
+	default:
+		b.Log = doc
+		if err := b.read(doc); err != nil {
+			c.unable(w, r, err)
+			return
+		}
+	}
+	b.Check, b.Prove = "rollproof evidence log check", "rollproof evidence log consistency SIZE"
+	v.Body = b
+	c.page(w, r, "log", "", v)
+}
+
+// read takes size and root out of the checkpoint. Its signature is for who holds the
+// log's key to verify.
+func (b *logBody) read(doc checkpoint.Document) error {
+	if doc.Checkpoint == "" {
+		b.Younger = doc.Records
+		return nil
+	}
+	signed, err := translog.ParseSigned([]byte(doc.Checkpoint))
+	if err != nil {
+		return err
+	}
+	b.Size, b.Root, b.Younger = signed.Size, evidence.Digest(signed.Root), doc.Records-signed.Size
+	return nil
+}
+
+func (c *Console) checkpointFile(w http.ResponseWriter, r *http.Request) {
+	doc, err := c.Service.Log(r.Context())
+	if err != nil {
+		c.unable(w, r, err)
+		return
+	}
+	if doc.Checkpoint == "" {
+		c.unable(w, r, checkpoint.ErrNone)
+		return
+	}
+	attach(w, "checkpoint", "text/plain; charset=utf-8")
+	_, _ = w.Write([]byte(doc.Checkpoint))
+}
+
+func (c *Console) proofFile(w http.ResponseWriter, r *http.Request) {
+	doc, err := c.Service.Prove(r.Context(), r.PathValue("id"))
+	if err != nil {
+		c.unable(w, r, err)
+		return
+	}
+	attach(w, strings.TrimPrefix(r.PathValue("id"), "sha256:")+".tlog-proof", "text/plain; charset=utf-8")
+	_, _ = w.Write([]byte(doc.Proof))
+}

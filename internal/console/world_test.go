@@ -1,0 +1,189 @@
+package console_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rollproof/rollproof/evidence"
+	"github.com/rollproof/rollproof/evidence/sqlite"
+	"github.com/rollproof/rollproof/evidence/trust"
+	"github.com/rollproof/rollproof/internal/console"
+	"github.com/rollproof/rollproof/internal/service"
+	"github.com/rollproof/rollproof/release"
+	"github.com/rollproof/rollproof/release/rebuild"
+	"github.com/rollproof/rollproof/rollout"
+)
+
+// base is the world that all tests begin with, made once.
+var base struct {
+	once sync.Once
+	dir  string
+	err  error
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if base.dir != "" {
+		os.RemoveAll(base.dir)
+	}
+	os.Exit(code)
+}
+
+// A world is a directory with the keys, packages and store of testdata/world.sh.
+type world struct {
+	t   testing.TB
+	dir string
+}
+
+func newWorld(t testing.TB) *world {
+	t.Helper()
+	base.once.Do(func() { base.dir, base.err = makeBase() })
+	if base.err != nil {
+		t.Fatal(base.err)
+	}
+	dir := t.TempDir()
+	if out, err := exec.Command("cp", "-a", base.dir+"/.", dir).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return &world{t, dir}
+}
+
+func makeBase() (string, error) {
+	dir, err := os.MkdirTemp("", "console-world-")
+	if err != nil {
+		return "", err
+	}
+	if out, err := exec.Command("go", "build", "-o", filepath.Join(dir, "bin", "rollproof"), "github.com/rollproof/rollproof/cmd/rollproof").CombinedOutput(); err != nil {
+		return dir, fmt.Errorf("%w: %s", err, out)
+	}
+	script, err := filepath.Abs("testdata/world.sh")
+	if err != nil {
+		return dir, err
+	}
+	c := exec.Command("bash", script)
+	c.Dir, c.Env = dir, environment(dir)
+	if out, err := c.CombinedOutput(); err != nil {
+		return dir, fmt.Errorf("world.sh: %w: %s", err, out)
+	}
+	return dir, nil
+}
+
+func environment(dir string) []string {
+	return append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "ROLLPROOF_") }),
+		"PATH="+filepath.Join(dir, "bin")+":"+os.Getenv("PATH"), "XDG_CONFIG_HOME="+filepath.Join(dir, "config"), "XDG_STATE_HOME="+filepath.Join(dir, "state"),
+		"GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_AUTHOR_NAME=Ada", "GIT_AUTHOR_EMAIL=ada@example.com", "GIT_COMMITTER_NAME=Ada", "GIT_COMMITTER_EMAIL=ada@example.com")
+}
+
+// run runs a command line in the directory of the store and returns its output.
+func (w *world) run(line string) string {
+	w.t.Helper()
+	out, err := w.try(line)
+	if err != nil {
+		w.t.Fatalf("%s: %v\n%s", line, err, out)
+	}
+	return out
+}
+
+func (w *world) try(line string) (string, error) {
+	c := exec.Command("bash", "-c", line)
+	c.Dir, c.Env = filepath.Join(w.dir, "work"), environment(w.dir)
+	out, err := c.CombinedOutput()
+	return string(out), err
+}
+
+func (w *world) store() string { return filepath.Join(w.dir, "work", ".rollproof", "evidence.db") }
+
+// trust reads the trust root that the world's configuration pins, as it is now.
+func (w *world) trust() (*trust.Chain, trust.Authority, error) {
+	config := filepath.Join(w.dir, "config", "rollproof")
+	pin, err := os.ReadFile(filepath.Join(config, "pin"))
+	if err != nil {
+		return nil, nil, err
+	}
+	dir := filepath.Join(config, "trust")
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	files := map[string][]byte{}
+	for _, e := range list {
+		if files[e.Name()], err = os.ReadFile(filepath.Join(dir, e.Name())); err != nil {
+			return nil, nil, err
+		}
+	}
+	chain, err := trust.Load(files, strings.TrimSpace(string(pin)))
+	if err != nil {
+		return nil, nil, err
+	}
+	authority, err := chain.At(time.Now(), trust.Options{})
+	return chain, authority, err
+}
+
+// sessions lets in whoever brings the token, and remembers him by a cookie.
+type sessions struct{ token string }
+
+func (s sessions) Visitor(r *http.Request) console.Visitor {
+	if k, err := r.Cookie("session"); err == nil && k.Value == s.token {
+		return console.Visitor{Name: "ada", Read: true, Act: true}
+	}
+	return console.Visitor{}
+}
+
+func (s sessions) SignIn(w http.ResponseWriter, _ *http.Request, token string) error {
+	if token != s.token {
+		return errors.New("this token is not known, or no longer")
+	}
+	http.SetCookie(w, &http.Cookie{Name: "session", Value: token, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode})
+	return nil
+}
+
+func (s sessions) SignOut(w http.ResponseWriter, _ *http.Request) {
+	http.SetCookie(w, &http.Cookie{Name: "session", Path: "/", MaxAge: -1})
+}
+
+func (s sessions) Elsewhere() string { return "" }
+
+const token = "rpt_0123456789abcdef_abcdefghijklmnopqrstuvwxyz234567"
+
+// serve starts the console on the world's store. wrap may stand before it.
+func (w *world) serve(wrap func(http.Handler) http.Handler) *httptest.Server {
+	w.t.Helper()
+	known, err := evidence.NewCatalog(slices.Concat(release.CatalogEntries(), rollout.CatalogEntries(), rebuild.CatalogEntries())...)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	store, err := sqlite.Open(context.Background(), w.store(), time.Now)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { store.Close() })
+	return w.present(service.New(service.Options{Store: store, Catalog: known, Trust: w.trust, Location: time.LoadLocation, Now: time.Now}), wrap)
+}
+
+// present starts a console over a service.
+func (w *world) present(s service.Service, wrap func(http.Handler) http.Handler) *httptest.Server {
+	w.t.Helper()
+	c, err := console.New(console.Options{Service: s, Access: sessions{token}, Now: time.Now, Log: slog.New(slog.NewTextHandler(w.t.Output(), nil))})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var h http.Handler = c
+	if wrap != nil {
+		h = wrap(c)
+	}
+	server := httptest.NewServer(h)
+	w.t.Cleanup(server.Close)
+	return server
+}
