@@ -12,7 +12,7 @@ var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./:@%+=,-]+$`)
 // text with characters that a page does not show as they are can't be copied from one,
 // so that its place is marked instead.
 func quote(text string) string {
-	if plainWord.MatchString(text) && !strings.HasPrefix(text, "-") {
+	if plainWord.MatchString(text) {
 		return text
 	}
 	if !copies(text) {

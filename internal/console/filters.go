@@ -133,6 +133,9 @@ func searchCommand(values url.Values, server string) string {
 	if kept.Get("illegal") != "" {
 		words = append(words, "--illegal")
 	}
+	if strings.HasPrefix(kept.Get("q"), "-") || strings.Contains(kept.Get("q"), " -") {
+		words = append(words, "--")
+	}
 	for _, word := range strings.Fields(kept.Get("q")) {
 		words = append(words, quote(word))
 	}

@@ -192,7 +192,7 @@ func stamp(v any) string {
 // short is the beginning of a digest or a keyid, enough to tell two apart in a list.
 func short(v any) string {
 	text := fmt.Sprint(v)
-	if digits, ok := strings.CutPrefix(text, "sha256:"); ok && len(digits) == 64 {
+	if digits := strings.TrimPrefix(text, "sha256:"); len(digits) == 64 {
 		return digits[:12]
 	}
 	if runes := []rune(text); len(runes) > 20 {
@@ -233,8 +233,8 @@ func plural(n int, one, many string) string {
 // tones say how a word of the domain is shown. A word that is not here is shown
 // without a colour.
 var tones = map[string]string{
-	"ready": "good", "succeeded": "good", "approved": "good", "executed": "good", "verified": "good", "pass": "good", "promoted": "good", "counts": "good", "consistent": "good",
-	"review": "look", "pending": "look", "held": "look", "break-glass": "look", "not-checked": "look", "unattended": "look", "stale": "look", "unverified": "look",
+	"ready": "good", "succeeded": "good", "approved": "good", "executed": "good", "verified": "good", "pass": "good", "promoted": "good", "covered": "good",
+	"review": "look", "pending": "look", "held": "look", "break-glass": "look", "not-checked": "look", "unattended": "look", "unverified": "look", "downgrade": "look", "not covered": "look", "missing": "look", "does not count": "look",
 	"blocked": "bad", "failed": "bad", "fail": "bad", "denied": "bad", "revoked": "bad", "illegal": "bad", "conflict": "bad",
 }
 

@@ -3,6 +3,7 @@ package console
 import (
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -19,6 +20,7 @@ type ringsBody struct {
 // A column of the board is a ring, what it holds and what is on its way.
 type column struct {
 	rollout.RingView
+	First    bool // nobody promotes into it
 	Held     []heldTarget
 	Underway []underway
 	Asked    []rollout.RequestStatus // open requests into this ring
@@ -65,8 +67,8 @@ func (c *Console) columns(r *http.Request, board rollout.Rings) ([]column, error
 		return nil, err
 	}
 	var columns []column
-	for _, ring := range board.Rings {
-		col := column{RingView: ring}
+	for i, ring := range board.Rings {
+		col := column{RingView: ring, First: i == 0}
 		for _, t := range ring.Targets {
 			col.Held = append(col.Held, held(t, c.Now()))
 		}
@@ -132,7 +134,7 @@ func promoted(id string, requests []rollout.RequestStatus) bool {
 func held(t rollout.HeldTarget, now time.Time) heldTarget {
 	h := heldTarget{HeldTarget: t, Age: age(t.Since, now)}
 	if o := t.Observed; o != nil {
-		h.Bars = barsOf(o.Population, []bar{{Class: "c-match", Word: "seen with it", Count: o.Matches}, {Class: "c-missing", Word: "not", Count: o.Population - o.Matches}})
+		h.Bars = barsOf(o.Population, []bar{{Class: "c-match", Word: "of " + strconv.Itoa(o.Population) + " seen with it", Count: o.Matches}, {Class: "c-missing", Word: "not", Count: o.Population - o.Matches}})
 	}
 	return h
 }

@@ -72,8 +72,12 @@ func makeBase() (string, error) {
 	if err != nil {
 		return dir, err
 	}
+	version, err := exec.Command("go", "list", "-m", "-f", "{{.Version}}", "golang.org/x/mod").Output()
+	if err != nil {
+		return dir, err
+	}
 	c := exec.Command("bash", script)
-	c.Dir, c.Env = dir, environment(dir)
+	c.Dir, c.Env = dir, append(environment(dir), "MOD_VERSION="+strings.TrimSpace(string(version)))
 	if out, err := c.CombinedOutput(); err != nil {
 		return dir, fmt.Errorf("world.sh: %w: %s", err, out)
 	}

@@ -27,8 +27,9 @@ cd hello
 git init -q && git add -A && git commit -q -m one && git tag v1.4.2
 quiet rollproof release package --key ../trust/keys/releaser.pem --trust ../trust/trust --target linux/amd64 --target linux/arm64
 mv dist/hello-v1.4.2 ../v1
-printf '\nfunc init() { println("again") }\n' >> main.go
-rm -f out.txt && git commit -q -a -m two && git tag v1.5.0
+printf 'package main\n\nimport "golang.org/x/mod/semver"\n\nfunc main() { println(semver.Canonical("v1.5")) }\n' > main.go
+quiet go get "golang.org/x/mod@$MOD_VERSION" && quiet go mod tidy
+rm -f out.txt && git add -A && git commit -q -m two && git tag v1.5.0
 quiet rollproof release package --key ../trust/keys/releaser.pem --trust ../trust/trust --target linux/amd64 --target linux/arm64
 mv dist/hello-v1.5.0 ../v2
 cd ..
