@@ -261,10 +261,10 @@ func (b *browser) press(selector string) {
 func (b *browser) open(address string) { b.t.Helper(); b.do(chromedp.Navigate(address)) }
 
 // signIn signs in with the token.
-func (b *browser) signIn(address string) {
+func (b *browser) signIn(s *site) {
 	b.t.Helper()
-	b.open(address + "/")
-	b.do(chromedp.SendKeys(chromedp.CSS("#token"), token))
+	b.open(s.URL + "/")
+	b.do(chromedp.SendKeys(chromedp.CSS("#token"), s.token))
 	b.press("main form button")
 }
 

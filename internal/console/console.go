@@ -44,39 +44,25 @@
 package console
 
 import (
+	"errors"
 	"log/slog"
 	"net/http"
 	"time"
 
+	"github.com/rollproof/rollproof/internal/access"
 	"github.com/rollproof/rollproof/internal/service"
 	"github.com/rollproof/rollproof/release/archive"
 )
 
-// A Visitor is who asks.
-type Visitor struct {
-	Name string // as the pages show it, "" for nobody
-	Read bool   // may read
-	Act  bool   // may submit envelopes
-}
-
-// An Access keeps the sessions of a console.
-type Access interface {
-	// Visitor says who asks, the zero value for nobody.
-	Visitor(r *http.Request) Visitor
-	// SignIn begins a session for a token. The error says why not, for the page.
-	SignIn(w http.ResponseWriter, r *http.Request, token string) error
-	// SignOut ends the session of a request.
-	SignOut(w http.ResponseWriter, r *http.Request)
-	// Elsewhere is the address at which signing in with a company's identity provider
-	// begins, "" where none is set up.
-	Elsewhere() string
-}
-
 // Options are what a console stands on.
 type Options struct {
 	Service service.Service
-	Access  Access
-	Now     func() time.Time
+	// Gate says who asks, and what each route of its table demands: [Rules] belong in it.
+	Gate *access.Gate
+	// Elsewhere is the address at which signing in with a company's identity provider
+	// begins, "" where none is set up. It takes the parameter next.
+	Elsewhere string
+	Now       func() time.Time
 	Log     *slog.Logger
 	// Server is the address that the commands on a page name with --server, "" for
 	// commands that are run where the store lies.
@@ -103,7 +89,7 @@ func New(o Options) (*Console, error) {
 	}
 	mux := http.NewServeMux()
 	for _, r := range c.routes() {
-		mux.Handle(r.pattern, c.admit(r.need, r.serve))
+		mux.Handle(r.pattern, c.admit(r.pattern, r.serve))
 	}
 	mux.Handle("GET /assets/", c.assets)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
@@ -115,23 +101,24 @@ func New(o Options) (*Console, error) {
 
 func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) { c.handler.ServeHTTP(w, r) }
 
-// A need is what a visitor must be allowed to do for a route.
-type need int
-
-const (
-	open need = iota // for everybody
-	read
-	act
-)
-
 type route struct {
 	pattern string
-	need    need
+	rule    access.Rule
 	serve   http.HandlerFunc
+}
+
+// Rules are what the pages demand, by the patterns of their routes.
+func Rules() access.Table {
+	table := access.Table{}
+	for _, r := range (&Console{}).routes() {
+		table[r.pattern] = r.rule
+	}
+	return table
 }
 
 // routes is the one table of pages and of what they need.
 func (c *Console) routes() []route {
+	open, read, operate := access.Rule{Open: true}, access.Rule{Scope: access.Read}, access.Rule{Scope: access.Operate}
 	return []route{
 		{"GET /login", open, c.loginPage},
 		{"POST /login", open, c.signIn},
@@ -160,29 +147,62 @@ func (c *Console) routes() []route {
 		{"GET /log", read, c.logPage},
 		{"GET /log/checkpoint", read, c.checkpointFile},
 		{"GET /keys", read, c.keys},
-		{"POST /rollout/{id}/request", read, c.draftRequest},
-		{"POST /request/{id}/approve", read, c.draftApproval},
-		{"POST /request/{id}/deny", read, c.draftDenial},
+		{"POST /rollout/{id}/request", operate, c.draftRequest},
+		{"POST /request/{id}/approve", operate, c.draftApproval},
+		{"POST /request/{id}/deny", operate, c.draftDenial},
 		{"POST /draft", read, c.draftFile},
-		{"POST /submit/{kind}", act, c.submit},
+		{"POST /submit/{kind}", operate, c.submit},
 	}
 }
 
-// admit lets in who may do what a route needs; who is not signed in may sign in.
-func (c *Console) admit(n need, serve http.HandlerFunc) http.Handler {
+// admit lets in who may do what a route demands; who is not signed in may sign in.
+func (c *Console) admit(pattern string, serve http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		v := c.Access.Visitor(r)
-		switch {
-		case n == open, n == read && v.Read, n == act && v.Act:
-			serve(w, r)
-		case v.Name != "":
-			c.fault(w, r, fault{Code: http.StatusForbidden, Title: "You may not do this", Text: v.Name + " is signed in, and the token's scope does not cover it. Nothing was done."})
-		case r.Method == http.MethodGet || r.Method == http.MethodHead:
-			http.Redirect(w, r, "/login?next="+escapeQuery(r.URL.RequestURI()), http.StatusSeeOther)
-		default:
-			c.fault(w, r, fault{Code: http.StatusUnauthorized, Title: "Nobody is signed in", Text: "The session has ended. Nothing was done. Sign in, and send the form again."})
+		caller, err := c.Gate.Decide(r, pattern)
+		if err == nil {
+			serve(w, r.WithContext(access.WithCaller(r.Context(), caller)))
+			return
 		}
+		var denial *access.Denial
+		if !errors.As(err, &denial) {
+			c.unable(w, r, err)
+			return
+		}
+		c.deny(w, r, denial)
 	})
+}
+
+// deny answers who may not pass.
+func (c *Console) deny(w http.ResponseWriter, r *http.Request, d *access.Denial) {
+	switch d.Status {
+	case http.StatusUnauthorized:
+		if r.Method == http.MethodGet || r.Method == http.MethodHead {
+			http.Redirect(w, r, "/login?next="+escapeQuery(r.URL.RequestURI()), http.StatusSeeOther)
+			return
+		}
+		c.fault(w, r, fault{Code: d.Status, Title: "Nobody is signed in", Text: "The session has ended. Nothing was done. Sign in, and send the form again."})
+	case http.StatusForbidden:
+		c.fault(w, r, fault{Code: d.Status, Title: "You may not do this", Text: d.Caller.Owner + " is signed in, and this token's scopes do not cover it. Nothing was done."})
+	case http.StatusServiceUnavailable:
+		c.unable(w, r, d.Err)
+	default:
+		c.fault(w, r, fault{Code: d.Status, Title: "This was refused", Text: d.Err.Error()})
+	}
+}
+
+// of is the service as far as who asks may see it.
+func (c *Console) of(*http.Request) service.Service { return c.Service }
+
+// caller is who asks, also on pages that let in everybody.
+func (c *Console) caller(r *http.Request) access.Caller {
+	if known := access.CallerOf(r.Context()); known.Via != "" {
+		return known
+	}
+	caller, err := c.Gate.Caller(r)
+	if err != nil {
+		return access.Caller{}
+	}
+	return caller
 }
 
 func (c *Console) log(r *http.Request, err error) {

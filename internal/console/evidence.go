@@ -55,7 +55,7 @@ func (c *Console) search(r *http.Request) (evidence.SearchDocument, error) {
 	if err != nil {
 		return evidence.SearchDocument{}, err
 	}
-	return c.Service.Search(r.Context(), q)
+	return c.of(r).Search(r.Context(), q)
 }
 
 func (c *Console) evidence(w http.ResponseWriter, r *http.Request) {

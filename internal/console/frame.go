@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rollproof/rollproof/internal/access"
 	"github.com/rollproof/rollproof/internal/service"
 )
 
@@ -48,15 +49,15 @@ func (c *Console) view(r *http.Request, title, section string) view {
 	if r.Method != http.MethodGet {
 		v.Here = "/"
 	}
-	who := c.Access.Visitor(r)
-	v.Visitor, v.SignedIn, v.MayAct = who.Name, who.Read, who.Act
+	who := c.caller(r)
+	v.Visitor, v.SignedIn, v.MayAct = who.Owner, who.May(access.Read), who.May(access.Operate)
 	return v
 }
 
 // frame completes a view with the projects of the store. project is the one that the
 // page is about, "" for the one that was looked at last.
 func (c *Console) frame(r *http.Request, v *view, project string) error {
-	list, err := c.Service.Projects(r.Context())
+	list, err := c.of(r).Projects(r.Context())
 	if err != nil {
 		return err
 	}
@@ -117,7 +118,7 @@ func (c *Console) setTheme(w http.ResponseWriter, r *http.Request) {
 
 // home leads to the board of a project.
 func (c *Console) home(w http.ResponseWriter, r *http.Request) {
-	list, err := c.Service.Projects(r.Context())
+	list, err := c.of(r).Projects(r.Context())
 	if err != nil {
 		c.unable(w, r, err)
 		return

@@ -36,7 +36,7 @@ func TestEveryPage(t *testing.T) {
 	b := newBrowser(t)
 	b.open(server.URL + "/")
 	b.look("login")
-	b.signIn(server.URL)
+	b.signIn(server)
 	for _, p := range w.pages() {
 		b.open(server.URL + p.path)
 		if p.name == "fault" {
@@ -79,7 +79,7 @@ func TestPromotionInBrowsers(t *testing.T) {
 	server := w.serve(nil)
 	ada, grace, verifier := newBrowser(t), newBrowser(t), newBrowser(t)
 	for _, b := range []*browser{ada, grace, verifier} {
-		b.signIn(server.URL)
+		b.signIn(server)
 	}
 	ada.enrol(w, server.URL, "ada-requester", "ada", "requester")
 	ada.look("keys-made")

@@ -24,7 +24,7 @@ type logBody struct {
 func (c *Console) logPage(w http.ResponseWriter, r *http.Request) {
 	v := c.view(r, "Log", "Log")
 	var b logBody
-	doc, err := c.Service.Log(r.Context())
+	doc, err := c.of(r).Log(r.Context())
 	switch {
 	case errors.Is(err, evidence.ErrNoLog) || isMissing(err):
 		b.None = err.Error()
@@ -59,7 +59,7 @@ func (b *logBody) read(doc checkpoint.Document) error {
 }
 
 func (c *Console) checkpointFile(w http.ResponseWriter, r *http.Request) {
-	doc, err := c.Service.Log(r.Context())
+	doc, err := c.of(r).Log(r.Context())
 	if err != nil {
 		c.unable(w, r, err)
 		return
@@ -73,7 +73,7 @@ func (c *Console) checkpointFile(w http.ResponseWriter, r *http.Request) {
 }
 
 func (c *Console) proofFile(w http.ResponseWriter, r *http.Request) {
-	doc, err := c.Service.Prove(r.Context(), r.PathValue("id"))
+	doc, err := c.of(r).Prove(r.Context(), r.PathValue("id"))
 	if err != nil {
 		c.unable(w, r, err)
 		return

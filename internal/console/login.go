@@ -1,12 +1,19 @@
 package console
 
-import "net/http"
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/rollproof/rollproof/internal/access"
+)
 
 type loginBody struct{ Next, Problem, Elsewhere string }
 
 func (c *Console) loginPage(w http.ResponseWriter, r *http.Request) {
 	next := localPath(r.URL.Query().Get("next"))
-	if c.Access.Visitor(r).Read {
+	if who := c.caller(r); !who.Anonymous() && who.May(access.Read) {
 		http.Redirect(w, r, next, http.StatusSeeOther)
 		return
 	}
@@ -16,7 +23,7 @@ func (c *Console) loginPage(w http.ResponseWriter, r *http.Request) {
 func (c *Console) login(w http.ResponseWriter, r *http.Request, code int, next, problem string) {
 	v := c.view(r, "Sign in", "")
 	v.Here = "/login"
-	elsewhere := c.Access.Elsewhere()
+	elsewhere := c.Elsewhere
 	if elsewhere != "" {
 		elsewhere += "?next=" + escapeQuery(next)
 	}
@@ -27,14 +34,27 @@ func (c *Console) login(w http.ResponseWriter, r *http.Request, code int, next, 
 func (c *Console) signIn(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, 16<<10)
 	next := localPath(r.PostFormValue("next"))
-	if err := c.Access.SignIn(w, r, r.PostFormValue("token")); err != nil {
-		c.login(w, r, http.StatusUnauthorized, next, err.Error())
+	caller, err := c.Gate.Tokens.Check(r.Context(), strings.TrimSpace(r.PostFormValue("token")))
+	var refused *access.RefusedError
+	switch {
+	case errors.As(err, &refused):
+		c.login(w, r, http.StatusUnauthorized, next, "This token does not count: it is unknown, ended or revoked.")
+		return
+	case err != nil:
+		c.unable(w, r, err)
+		return
+	case !caller.May(access.Read):
+		c.login(w, r, http.StatusForbidden, next, "This token may not read evidence.")
+		return
+	}
+	if err := c.Gate.Sessions.Begin(w, r, caller, time.Time{}); err != nil {
+		c.unable(w, r, err)
 		return
 	}
 	http.Redirect(w, r, next, http.StatusSeeOther)
 }
 
 func (c *Console) signOut(w http.ResponseWriter, r *http.Request) {
-	c.Access.SignOut(w, r)
+	c.Gate.Sessions.End(w, r)
 	http.Redirect(w, r, "/login", http.StatusSeeOther)
 }

@@ -37,7 +37,7 @@ type node struct {
 
 func (c *Console) record(w http.ResponseWriter, r *http.Request) {
 	id := r.PathValue("id")
-	doc, err := c.Service.Record(r.Context(), id)
+	doc, err := c.of(r).Record(r.Context(), id)
 	if err != nil {
 		c.unable(w, r, err)
 		return
@@ -77,10 +77,10 @@ func facts(l evidence.RecordLine) [][2]string {
 func (c *Console) look(r *http.Request, b *recordBody) error {
 	ctx, id := r.Context(), b.Document.Record.ID.String()
 	var err error
-	if b.Verified, err = c.Service.Verify(ctx, id); err != nil {
+	if b.Verified, err = c.of(r).Verify(ctx, id); err != nil {
 		return err
 	}
-	data, err := c.Service.Envelope(ctx, id)
+	data, err := c.of(r).Envelope(ctx, id)
 	if err != nil && !errors.Is(err, evidence.ErrErased) && !isMissing(err) {
 		return err
 	}
@@ -91,14 +91,14 @@ func (c *Console) look(r *http.Request, b *recordBody) error {
 		}
 		b.Statement, b.Type = string(bundle.Payload), bundle.PayloadType
 	}
-	if proof, err := c.Service.Prove(ctx, id); err == nil {
+	if proof, err := c.of(r).Prove(ctx, id); err == nil {
 		b.Proof = &proof
 	} else if known := service.Explain(err); known != nil {
 		b.Unproved = known.Message
 	} else {
 		return err
 	}
-	lineage, err := c.Service.Lineage(ctx, id)
+	lineage, err := c.of(r).Lineage(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -107,7 +107,7 @@ func (c *Console) look(r *http.Request, b *recordBody) error {
 }
 
 func (c *Console) lookAtFiles(r *http.Request, b *recordBody, id string) error {
-	artifacts, err := c.Service.Artifacts(r.Context(), id)
+	artifacts, err := c.of(r).Artifacts(r.Context(), id)
 	if err == nil {
 		b.Artifacts = &artifacts
 		return nil
@@ -146,7 +146,7 @@ func about(l evidence.RecordLine) []link {
 }
 
 func (c *Console) envelopeFile(w http.ResponseWriter, r *http.Request) {
-	data, err := c.Service.Envelope(r.Context(), r.PathValue("id"))
+	data, err := c.of(r).Envelope(r.Context(), r.PathValue("id"))
 	if err != nil {
 		c.unable(w, r, err)
 		return
@@ -157,7 +157,7 @@ func (c *Console) envelopeFile(w http.ResponseWriter, r *http.Request) {
 
 // statementFile sends the payload of a record's envelope, byte for byte.
 func (c *Console) statementFile(w http.ResponseWriter, r *http.Request) {
-	data, err := c.Service.Envelope(r.Context(), r.PathValue("id"))
+	data, err := c.of(r).Envelope(r.Context(), r.PathValue("id"))
 	if err != nil {
 		c.unable(w, r, err)
 		return
@@ -177,12 +177,12 @@ func (c *Console) artifactFile(w http.ResponseWriter, r *http.Request) {
 		c.fault(w, r, fault{Code: http.StatusNotFound, Number: service.CodeUsage, Title: "There is no such file", Text: err.Error()})
 		return
 	}
-	content, err := c.Service.OpenArtifact(r.Context(), r.PathValue("id"), digest.String())
+	content, err := c.of(r).OpenArtifact(r.Context(), r.PathValue("id"), digest.String())
 	c.send(w, r, content, err)
 }
 
 func (c *Console) bundleFile(w http.ResponseWriter, r *http.Request) {
-	content, err := c.Service.OpenBundle(r.Context(), r.PathValue("id"))
+	content, err := c.of(r).OpenBundle(r.Context(), r.PathValue("id"))
 	c.send(w, r, content, err)
 }
 

@@ -34,7 +34,7 @@ func (c *Console) release(w http.ResponseWriter, r *http.Request) {
 	b := releaseBody{Release: rel, Command: "rollproof release verify-package DIR|ZIP"}
 	if rel.Before != nil {
 		b.Compared = rel.Before.Facts.Version
-		before, err := c.Service.Release(r.Context(), rel.Before.ID.String())
+		before, err := c.of(r).Release(r.Context(), rel.Before.ID.String())
 		switch known := service.Explain(err); {
 		case err == nil:
 			b.Changes = compareModules(before.Modules, rel.Modules)
@@ -54,18 +54,18 @@ func (c *Console) release(w http.ResponseWriter, r *http.Request) {
 
 // releaseOf finds a release by its record, or by its manifest, which acts name it by.
 func (c *Console) releaseOf(r *http.Request, id string) (service.Release, error) {
-	rel, err := c.Service.Release(r.Context(), id)
+	rel, err := c.of(r).Release(r.Context(), id)
 	if err == nil || !isMissing(err) {
 		return rel, err
 	}
-	page, failed := c.Service.Search(r.Context(), evidence.Query{Digests: []string{id}, Kinds: []evidence.Kind{evidence.KindReleasePackage}, Order: evidence.OldestFirst, Limit: 1})
+	page, failed := c.of(r).Search(r.Context(), evidence.Query{Digests: []string{id}, Kinds: []evidence.Kind{evidence.KindReleasePackage}, Order: evidence.OldestFirst, Limit: 1})
 	if failed != nil {
 		return rel, failed
 	}
 	if len(page.Records) == 0 {
 		return rel, err
 	}
-	return c.Service.Release(r.Context(), page.Records[0].ID.String())
+	return c.of(r).Release(r.Context(), page.Records[0].ID.String())
 }
 
 // compareModules lists the differences by path.

@@ -16,7 +16,7 @@ type requestsBody struct {
 
 func (c *Console) requests(w http.ResponseWriter, r *http.Request) {
 	project := r.PathValue("project")
-	list, err := c.Service.Requests(r.Context(), project)
+	list, err := c.of(r).Requests(r.Context(), project)
 	if err != nil {
 		c.unable(w, r, err)
 		return
@@ -49,7 +49,7 @@ type requestBody struct {
 type closedLines struct{ Approve, Deny string }
 
 func (c *Console) request(w http.ResponseWriter, r *http.Request) {
-	show, err := c.Service.Request(r.Context(), r.PathValue("id"))
+	show, err := c.of(r).Request(r.Context(), r.PathValue("id"))
 	if err != nil {
 		c.unable(w, r, err)
 		return
@@ -83,7 +83,7 @@ type executionsBody struct {
 
 func (c *Console) executions(w http.ResponseWriter, r *http.Request) {
 	project := r.PathValue("project")
-	list, err := c.Service.Executions(r.Context(), project)
+	list, err := c.of(r).Executions(r.Context(), project)
 	if err != nil {
 		c.unable(w, r, err)
 		return
@@ -107,7 +107,7 @@ type executionBody struct {
 }
 
 func (c *Console) execution(w http.ResponseWriter, r *http.Request) {
-	e, err := c.Service.Execution(r.Context(), r.PathValue("id"))
+	e, err := c.of(r).Execution(r.Context(), r.PathValue("id"))
 	if err != nil {
 		c.unable(w, r, err)
 		return

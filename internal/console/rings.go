@@ -41,7 +41,7 @@ type underway struct {
 
 func (c *Console) rings(w http.ResponseWriter, r *http.Request) {
 	project := r.PathValue("project")
-	board, err := c.Service.Rings(r.Context(), project)
+	board, err := c.of(r).Rings(r.Context(), project)
 	if err != nil {
 		c.unable(w, r, err)
 		return
@@ -58,11 +58,11 @@ func (c *Console) rings(w http.ResponseWriter, r *http.Request) {
 }
 
 func (c *Console) columns(r *http.Request, board rollout.Rings) ([]column, error) {
-	list, err := c.Service.Rollouts(r.Context(), board.Project)
+	list, err := c.of(r).Rollouts(r.Context(), board.Project)
 	if err != nil {
 		return nil, err
 	}
-	requests, err := c.Service.Requests(r.Context(), board.Project)
+	requests, err := c.of(r).Requests(r.Context(), board.Project)
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +107,7 @@ func (c *Console) underway(r *http.Request, ring string, rollouts []service.Roll
 		if !going && !done || promoted(l.ID, requests) {
 			continue
 		}
-		view, err := c.Service.Rollout(r.Context(), l.ID)
+		view, err := c.of(r).Rollout(r.Context(), l.ID)
 		if err != nil {
 			return nil, err
 		}
@@ -164,7 +164,7 @@ type targetBody struct {
 
 func (c *Console) target(w http.ResponseWriter, r *http.Request) {
 	project, ring, target := r.PathValue("project"), r.PathValue("ring"), r.PathValue("target")
-	history, err := c.Service.History(r.Context(), project, "", ring, target)
+	history, err := c.of(r).History(r.Context(), project, "", ring, target)
 	if err != nil {
 		c.unable(w, r, err)
 		return

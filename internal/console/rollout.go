@@ -17,7 +17,7 @@ type rolloutsBody struct {
 
 func (c *Console) rollouts(w http.ResponseWriter, r *http.Request) {
 	project := r.PathValue("project")
-	list, err := c.Service.Rollouts(r.Context(), project)
+	list, err := c.of(r).Rollouts(r.Context(), project)
 	if err != nil {
 		c.unable(w, r, err)
 		return
@@ -55,7 +55,7 @@ type targetChart struct {
 }
 
 func (c *Console) rollout(w http.ResponseWriter, r *http.Request) {
-	view, err := c.Service.Rollout(r.Context(), r.PathValue("id"))
+	view, err := c.of(r).Rollout(r.Context(), r.PathValue("id"))
 	if err != nil {
 		c.unable(w, r, err)
 		return

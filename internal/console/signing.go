@@ -46,7 +46,7 @@ type draftBody struct {
 // A page checks no package, which the statement says: request-only.
 func (c *Console) draft(w http.ResponseWriter, r *http.Request, ask service.Ask, back string) {
 	ask.KeyID, ask.Reason = strings.TrimSpace(r.PostFormValue("keyid")), strings.TrimSpace(r.PostFormValue("reason"))
-	d, err := c.Service.Draft(r.Context(), ask)
+	d, err := c.of(r).Draft(r.Context(), ask)
 	if err != nil {
 		c.unable(w, r, err)
 		return
@@ -94,7 +94,7 @@ func (c *Console) submit(w http.ResponseWriter, r *http.Request) {
 		c.fault(w, r, fault{Code: http.StatusBadRequest, Number: service.CodeUsage, Title: "No envelope came", Text: err.Error(), Hint: "choose the .sigstore.json file that the command wrote"})
 		return
 	}
-	done, err := c.Service.Submit(r.Context(), kind, service.Submission{Envelope: data})
+	done, err := c.of(r).Submit(r.Context(), kind, service.Submission{Envelope: data})
 	if err != nil {
 		c.unable(w, r, err)
 		return

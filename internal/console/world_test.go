@@ -2,7 +2,7 @@ package console_test
 
 import (
 	"context"
-	"errors"
+	"crypto/rand"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -17,8 +17,10 @@ import (
 	"time"
 
 	"github.com/rollproof/rollproof/evidence"
+	"github.com/rollproof/rollproof/evidence/keys"
 	"github.com/rollproof/rollproof/evidence/sqlite"
 	"github.com/rollproof/rollproof/evidence/trust"
+	"github.com/rollproof/rollproof/internal/access"
 	"github.com/rollproof/rollproof/internal/console"
 	"github.com/rollproof/rollproof/internal/service"
 	"github.com/rollproof/rollproof/release"
@@ -135,36 +137,58 @@ func (w *world) trust() (*trust.Chain, trust.Authority, error) {
 	return chain, authority, err
 }
 
-// sessions lets in whoever brings the token, and remembers him by a cookie.
-type sessions struct{ token string }
-
-func (s sessions) Visitor(r *http.Request) console.Visitor {
-	if k, err := r.Cookie("session"); err == nil && k.Value == s.token {
-		return console.Visitor{Name: "ada", Read: true, Act: true}
+// token records a token of ada's, signed by the policy role, and returns its text.
+func (w *world) token(s service.Service, scopes ...access.Scope) string {
+	w.t.Helper()
+	pem, err := os.ReadFile(filepath.Join(w.dir, "trust", "keys", "policy.pem"))
+	if err != nil {
+		w.t.Fatal(err)
 	}
-	return console.Visitor{}
-}
-
-func (s sessions) SignIn(w http.ResponseWriter, _ *http.Request, token string) error {
-	if token != s.token {
-		return errors.New("this token is not known, or no longer")
+	key, err := keys.Parse(pem, nil)
+	if err != nil {
+		w.t.Fatal(err)
 	}
-	http.SetCookie(w, &http.Cookie{Name: "session", Value: token, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode})
-	return nil
+	chain, authority, err := w.trust()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	now := time.Now().UTC().Truncate(time.Second)
+	head := rollout.Head{Actor: rollout.Actor{KeyID: key.Public().KeyID(), Person: authority.Rule(trust.Use{KeyID: key.Public().KeyID()}).Signer.Person},
+		Trust: rollout.TrustVersion{Version: chain.Newest().Version, Digest: chain.Digest()}, Claimed: now}
+	secret, err := access.NewSecret(rand.Reader)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	statement, err := access.NewToken(head, secret, access.Grant{Owner: "ada", Scopes: scopes, NotBefore: now, Expires: now.AddDate(0, 0, 7)})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	bundle, err := evidence.Sign(key, statement)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	data, err := bundle.Marshal()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if _, err := s.AddEvidence(w.t.Context(), data); err != nil {
+		w.t.Fatal(err)
+	}
+	return secret.Text()
 }
 
-func (s sessions) SignOut(w http.ResponseWriter, _ *http.Request) {
-	http.SetCookie(w, &http.Cookie{Name: "session", Path: "/", MaxAge: -1})
+// A site is a console that listens, and a token for it.
+type site struct {
+	*httptest.Server
+	token   string
+	service service.Service
+	gate    *access.Gate
 }
-
-func (s sessions) Elsewhere() string { return "" }
-
-const token = "rpt_0123456789abcdef_abcdefghijklmnopqrstuvwxyz234567"
 
 // serve starts the console on the world's store. wrap may stand before it.
-func (w *world) serve(wrap func(http.Handler) http.Handler) *httptest.Server {
+func (w *world) serve(wrap func(http.Handler) http.Handler) *site {
 	w.t.Helper()
-	known, err := evidence.NewCatalog(slices.Concat(release.CatalogEntries(), rollout.CatalogEntries(), rebuild.CatalogEntries())...)
+	known, err := evidence.NewCatalog(slices.Concat(release.CatalogEntries(), rollout.CatalogEntries(), rebuild.CatalogEntries(), access.CatalogEntries())...)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -173,13 +197,18 @@ func (w *world) serve(wrap func(http.Handler) http.Handler) *httptest.Server {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(func() { store.Close() })
-	return w.present(service.New(service.Options{Store: store, Catalog: known, Trust: w.trust, Location: time.LoadLocation, Now: time.Now}), wrap)
+	local := service.New(service.Options{Store: store, Catalog: known, Trust: w.trust, Location: time.LoadLocation, Now: time.Now})
+	tokens := access.NewTokens(store, w.trust, time.Now)
+	gate := &access.Gate{Table: console.Rules(), Tokens: tokens, Sessions: access.NewSessions(tokens, time.Now, rand.Reader, false)}
+	s := &site{token: w.token(local, access.Read, access.Operate), service: local, gate: gate}
+	s.Server = w.present(s, local, wrap)
+	return s
 }
 
 // present starts a console over a service.
-func (w *world) present(s service.Service, wrap func(http.Handler) http.Handler) *httptest.Server {
+func (w *world) present(s *site, over service.Service, wrap func(http.Handler) http.Handler) *httptest.Server {
 	w.t.Helper()
-	c, err := console.New(console.Options{Service: s, Access: sessions{token}, Now: time.Now, Log: slog.New(slog.NewTextHandler(w.t.Output(), nil))})
+	c, err := console.New(console.Options{Service: over, Gate: s.gate, Now: time.Now, Log: slog.New(slog.NewTextHandler(w.t.Output(), nil))})
 	if err != nil {
 		w.t.Fatal(err)
 	}
