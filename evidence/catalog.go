@@ -96,3 +96,12 @@ func (e Entry) checkSchema(predicate json.RawMessage) error {
 	}
 	return schemas.Validate(e.Schema, predicate)
 }
+
+// Facts derives the facts of a statement of a predicate type, from its exact bytes.
+func (c Catalog) Facts(predicateType string, statement []byte) (Facts, error) {
+	e, err := c.entry(predicateType)
+	if err != nil {
+		return Facts{}, err
+	}
+	return e.Facts(statement)
+}

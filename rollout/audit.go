@@ -26,9 +26,9 @@ type Audit struct {
 	Changes []string
 }
 
-// A Finding is one line of an answer. Texts are "" and lists empty where a question is
+// An AnswerLine is one line of an answer. Texts are "" and lists empty where a question is
 // not about them; Index is -1 where no record shows it.
-type Finding struct {
+type AnswerLine struct {
 	Index        int64    `json:"index"`
 	Act          string   `json:"act"`
 	Recorded     string   `json:"recorded"`
@@ -50,14 +50,14 @@ type Answer struct {
 	Project  string          `json:"project"`
 	At       string          `json:"at"`
 	Policy   evidence.Digest `json:"policy"` // in force
-	Findings []Finding       `json:"findings"`
+	Findings []AnswerLine    `json:"findings"`
 }
 
 // A Question is an auditor's query by its name.
 type Question struct {
 	Name  string `json:"name"`
 	About string `json:"about"`
-	ask   func(*Audit, context.Context) ([]Finding, error)
+	ask   func(*Audit, context.Context) ([]AnswerLine, error)
 }
 
 // Questions are all of them, in the order in which they are listed.
@@ -88,31 +88,31 @@ func QuestionOf(name string) (Question, error) {
 
 // Answer asks a question.
 func (a *Audit) Answer(ctx context.Context, q Question) (Answer, error) {
-	answer := Answer{AuditSchema, q.Name, q.About, a.State.Project(), stamp(a.Now), a.State.policy.Digest, []Finding{}}
+	answer := Answer{AuditSchema, q.Name, q.About, a.State.Project(), stamp(a.Now), a.State.policy.Digest, []AnswerLine{}}
 	found, err := q.ask(a, ctx)
 	for _, f := range found {
 		f.Persons = append([]string{}, f.Persons...)
 		answer.Findings = append(answer.Findings, f)
 	}
-	slices.SortStableFunc(answer.Findings, func(x, y Finding) int { return int(x.Index - y.Index) })
+	slices.SortStableFunc(answer.Findings, func(x, y AnswerLine) int { return int(x.Index - y.Index) })
 	return answer, err
 }
 
 // ofState asks what the replay alone answers.
-func ofState(f func(*State) []Finding) func(*Audit, context.Context) ([]Finding, error) {
-	return func(a *Audit, _ context.Context) ([]Finding, error) { return f(a.State), nil }
+func ofState(f func(*State) []AnswerLine) func(*Audit, context.Context) ([]AnswerLine, error) {
+	return func(a *Audit, _ context.Context) ([]AnswerLine, error) { return f(a.State), nil }
 }
 
 // finding is the line of a request that was executed.
-func (p *petition) finding(act evidence.Digest, index int64, recorded time.Time) Finding {
-	return Finding{
+func (p *petition) finding(act evidence.Digest, index int64, recorded time.Time) AnswerLine {
+	return AnswerLine{
 		Index: index, Act: act.String(), Recorded: stamp(recorded), ChangeRecord: p.change, Version: p.version,
 		Environment: p.environment, Ring: p.ring, Rollout: p.rollout,
 	}
 }
 
-func (s *State) lonelyPromotions() []Finding {
-	var list []Finding
+func (s *State) lonelyPromotions() []AnswerLine {
+	var list []AnswerLine
 	for _, p := range s.promotions {
 		var persons []string
 		for _, d := range p.approvals {
@@ -137,7 +137,7 @@ func (s *State) lonelyPromotions() []Finding {
 }
 
 // outsideWindows were noted when they were executed, by the rules of that moment.
-func (s *State) outsideWindows() []Finding { return s.outside }
+func (s *State) outsideWindows() []AnswerLine { return s.outside }
 
 // noteWindow notes an execution in a ring whose windows are closed: an emergency, or a
 // rollback that was approved before.
@@ -155,8 +155,8 @@ func (s *State) noteWindow(how string, p *petition, by signed) {
 	s.outside = append(s.outside, f)
 }
 
-func (a *Audit) openGlasses(context.Context) ([]Finding, error) {
-	var list []Finding
+func (a *Audit) openGlasses(context.Context) ([]AnswerLine, error) {
+	var list []AnswerLine
 	for _, o := range a.State.OpenGlasses() {
 		g := a.State.glasses[o.Act]
 		f := g.finding(o.Act, g.index, o.Recorded)
@@ -171,11 +171,11 @@ func (a *Audit) openGlasses(context.Context) ([]Finding, error) {
 
 // doubleVersions looks at packages and captures that count and at captures that do
 // not: whoever tried to roll out another package under a known version is shown.
-func (s *State) doubleVersions() []Finding {
-	seen := map[string]map[evidence.Digest]Finding{}
-	note := func(version string, manifest evidence.Digest, f Finding) {
+func (s *State) doubleVersions() []AnswerLine {
+	seen := map[string]map[evidence.Digest]AnswerLine{}
+	note := func(version string, manifest evidence.Digest, f AnswerLine) {
 		if seen[version] == nil {
-			seen[version] = map[evidence.Digest]Finding{}
+			seen[version] = map[evidence.Digest]AnswerLine{}
 		}
 		if before, there := seen[version][manifest]; !there || f.Index < before.Index {
 			f.Version, f.Detail = version, "manifest "+manifest.String()
@@ -183,7 +183,7 @@ func (s *State) doubleVersions() []Finding {
 		}
 	}
 	for _, c := range s.closings {
-		note(c.version, c.manifest, Finding{Index: c.Index, Act: c.Digest.String(), Recorded: stamp(c.Recorded)})
+		note(c.version, c.manifest, AnswerLine{Index: c.Index, Act: c.Digest.String(), Recorded: stamp(c.Recorded)})
 	}
 	for _, id := range s.order {
 		t := s.rollouts[id]
@@ -191,10 +191,10 @@ func (s *State) doubleVersions() []Finding {
 	}
 	for _, i := range s.illegal {
 		if !i.manifest.IsZero() {
-			note(i.version, i.manifest, Finding{Index: i.Index, Act: i.Digest.String(), Rollout: i.Rollout})
+			note(i.version, i.manifest, AnswerLine{Index: i.Index, Act: i.Digest.String(), Rollout: i.Rollout})
 		}
 	}
-	var list []Finding
+	var list []AnswerLine
 	for _, manifests := range seen {
 		for _, f := range manifests {
 			if len(manifests) > 1 {
@@ -205,30 +205,30 @@ func (s *State) doubleVersions() []Finding {
 	return list
 }
 
-func (t *track) finding() Finding {
-	return Finding{
+func (t *track) finding() AnswerLine {
+	return AnswerLine{
 		Index: t.index, Act: t.digest.String(), Recorded: stamp(t.recorded), ChangeRecord: t.ChangeRecord, Version: t.Release.Version,
 		Environment: t.Environment, Ring: t.Ring, Rollout: t.ID, Persons: slices.Clone(t.operators),
 	}
 }
 
-func (s *State) illegalActs() []Finding {
-	var list []Finding
+func (s *State) illegalActs() []AnswerLine {
+	var list []AnswerLine
 	for _, i := range s.illegal {
-		list = append(list, Finding{Index: i.Index, Act: i.Digest.String(), Rollout: i.Rollout, Detail: strings.TrimPrefix(i.PredicateType, evidence.Namespace) + ": " + i.Refusal.Reason})
+		list = append(list, AnswerLine{Index: i.Index, Act: i.Digest.String(), Rollout: i.Rollout, Detail: strings.TrimPrefix(i.PredicateType, evidence.Namespace) + ": " + i.Refusal.Reason})
 	}
 	return list
 }
 
-func (a *Audit) missingChanges(context.Context) ([]Finding, error) {
+func (a *Audit) missingChanges(context.Context) ([]AnswerLine, error) {
 	known := map[string]bool{}
 	for _, t := range a.State.rollouts {
 		known[t.ChangeRecord] = true
 	}
-	var list []Finding
+	var list []AnswerLine
 	for _, change := range a.Changes {
 		if !known[change] {
-			list = append(list, Finding{Index: -1, ChangeRecord: change, Detail: "no legal rollout is recorded"})
+			list = append(list, AnswerLine{Index: -1, ChangeRecord: change, Detail: "no legal rollout is recorded"})
 		}
 	}
 	return list, nil

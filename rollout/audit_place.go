@@ -33,15 +33,15 @@ func (s *State) spots() []spot {
 }
 
 // finding is the line of a placement.
-func (p Placement) finding() Finding {
-	return Finding{
+func (p Placement) finding() AnswerLine {
+	return AnswerLine{
 		Index: p.Index, Act: p.Act.String(), Recorded: stamp(p.Recorded), Version: p.Release.Version, Environment: p.Environment, Ring: p.Ring, Target: p.Target,
 		Rollout: p.Rollout, Persons: []string{p.Person},
 	}
 }
 
-func (s *State) placements() []Finding {
-	var list []Finding
+func (s *State) placements() []AnswerLine {
+	var list []AnswerLine
 	for _, at := range s.spots() {
 		p, _ := s.placed(at)
 		f := p.finding()
@@ -56,8 +56,8 @@ func (s *State) placements() []Finding {
 
 // strangers compares the newest observation of each rollout with what legal acts put
 // there: the rollout's own binary, and any other that its observer met.
-func (s *State) strangers() []Finding {
-	var list []Finding
+func (s *State) strangers() []AnswerLine {
+	var list []AnswerLine
 	for _, id := range s.order {
 		t := s.rollouts[id]
 		if t.observed == nil {
@@ -70,11 +70,11 @@ func (s *State) strangers() []Finding {
 	return list
 }
 
-func (s *State) strangersOn(t *track, o Observed) []Finding {
+func (s *State) strangersOn(t *track, o Observed) []AnswerLine {
 	at := spot{t.Environment, t.Ring, o.ID}
 	f := t.finding()
 	f.Index, f.Act, f.Recorded, f.Persons, f.Target = t.observed.index, t.observed.act.String(), stamp(t.observed.recorded), []string{t.observed.person}, o.ID
-	var list []Finding
+	var list []AnswerLine
 	if now, _ := s.placed(at); o.Matches > 0 && now.Release.Manifest != t.Manifest.String() && (now.Index < t.observed.index || len(s.past[at]) == 0) {
 		f.Detail = fmt.Sprintf("%d endpoints have %s, by the log the target holds %s", o.Matches, t.Release.Version, now.Release.words())
 		list = append(list, f)
@@ -113,8 +113,8 @@ func (t *track) binaryOf(target string) string {
 
 // unseen asks for an observation after a promotion or a rollback; a rollout of the
 // first ring succeeds on one.
-func (s *State) unseen() []Finding {
-	var list []Finding
+func (s *State) unseen() []AnswerLine {
+	var list []AnswerLine
 	for _, at := range s.spots() {
 		p, _ := s.placed(at)
 		manifest, _ := evidence.ParseDigest(p.Release.Manifest) // it was placed, so that it is one
@@ -131,12 +131,12 @@ func (s *State) unseen() []Finding {
 
 // unverified looks, for each target of the last ring of an environment, for a passing
 // verification of the very binary that it holds.
-func (a *Audit) unverified(ctx context.Context) ([]Finding, error) {
+func (a *Audit) unverified(ctx context.Context) ([]AnswerLine, error) {
 	last := map[string]string{}
 	for _, ring := range a.State.policy.Rules.Rings {
 		last[ring.Environment] = ring.Name
 	}
-	var list []Finding
+	var list []AnswerLine
 	for _, at := range a.State.spots() {
 		if last[at.environment] != at.ring {
 			continue

@@ -44,7 +44,7 @@ type core struct {
 	held        map[spot]holding
 	paths
 	erasures
-	outside []Finding // executions while a ring's windows were closed
+	outside []AnswerLine // executions while a ring's windows were closed
 }
 
 // An IllegalAct is an act that changed nothing, and why.

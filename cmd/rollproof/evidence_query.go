@@ -11,6 +11,7 @@ import (
 	"github.com/rollproof/rollproof/evidence"
 	"github.com/rollproof/rollproof/evidence/envelope"
 	"github.com/rollproof/rollproof/evidence/trust"
+	"github.com/rollproof/rollproof/internal/service"
 	"github.com/rollproof/rollproof/release/archive"
 	"github.com/rollproof/rollproof/release/vsa"
 	"github.com/rollproof/rollproof/rollout"
@@ -98,7 +99,7 @@ func (p *program) answer(ctx *cli.Context, q rollout.Question) (rollout.Answer, 
 	}
 	audit := rollout.Audit{State: state, Reader: store, Now: p.now(), Changes: changes, Verified: a.verifiedBy}
 	answer, err := audit.Answer(ctx.Context, q)
-	return answer, badAct(err)
+	return answer, badStore(err)
 }
 
 // queriedProject is the one project that the flags or rollproof.yaml name.
@@ -148,7 +149,7 @@ func changeList(ctx *cli.Context, q rollout.Question) ([]string, error) {
 // verifiedBy examines a record again, and returns the verifier whose passing summary
 // it is.
 func (a *acting) verifiedBy(r evidence.Record) string {
-	examined, err := a.intake().Examine(r.Envelope)
+	examined, err := a.Intake().Examine(r.Envelope)
 	if err != nil || examined.ID != r.ID || examined.Signer.Role != trust.Verifier || examined.PredicateType != vsa.PredicateType {
 		return ""
 	}
@@ -167,12 +168,12 @@ func (a *acting) verifiedBy(r evidence.Record) string {
 
 var findingColumns = []string{"index", "act", "recorded", "changeRecord", "version", "environment", "ring", "target", "rollout", "persons", "detail"}
 
-func findingCells(f rollout.Finding) []string {
+func findingCells(f rollout.AnswerLine) []string {
 	return []string{findingIndex(f), f.Act, f.Recorded, f.ChangeRecord, f.Version, f.Environment, f.Ring, f.Target, f.Rollout, strings.Join(f.Persons, " "), f.Detail}
 }
 
 // findingIndex is "" where no record shows the finding.
-func findingIndex(f rollout.Finding) string {
+func findingIndex(f rollout.AnswerLine) string {
 	if f.Index < 0 {
 		return ""
 	}
@@ -185,7 +186,7 @@ func (p *program) printFindings(answer rollout.Answer) error {
 	for _, f := range answer.Findings {
 		cells := findingCells(f)
 		for i := range cells {
-			cells[i] = cell(cells[i])
+			cells[i] = service.Cell(cells[i])
 		}
 		rows = append(rows, cells)
 	}

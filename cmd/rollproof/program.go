@@ -110,6 +110,8 @@ func (p *program) app() *cli.App {
 			p.configCommand(),
 			p.initCommand(),
 			p.trustCommand(),
+			p.tokenCommand(),
+			p.serveCommand(),
 			p.group("evidence", "record, find and check signed statements", p.evidenceAddCommand(), p.evidenceSearchCommand(), p.evidenceShowCommand(), p.evidenceVerifyCommand(), p.verifyBundleCommand(), p.evidenceEraseCommand(), p.evidenceLegalHoldCommand(), p.evidenceCleanCommand(), p.evidenceExportCommand(), p.verifyExportCommand(), p.evidenceLogCommand()),
 			p.group("keys", "make and look at keys", p.keysGenerateCommand(), p.keysPublicCommand(), p.keysInspectCommand()),
 			p.group("schemas", "the JSON Schema of every document", p.schemasListCommand(), p.schemasShowCommand()),

@@ -15,8 +15,14 @@ import (
 	"github.com/rollproof/rollproof/evidence/trust"
 )
 
-// Trust returns the trust root as it is now, as in package service.
-type Trust func() (*trust.Chain, trust.Authority, error)
+// A Root is a trust root at one moment.
+type Root struct {
+	Chain     *trust.Chain
+	Authority trust.Authority
+}
+
+// Trust returns the trust root as it is now.
+type Trust func() (Root, error)
 
 // A Known token is one that stands in the log, whether it counts or not.
 type Known struct {
@@ -148,10 +154,11 @@ func (t *Tokens) lookUp(ctx context.Context, id string) (*Known, trust.Authority
 
 // advance replays the records that came since.
 func (t *Tokens) advance(ctx context.Context) (trust.Authority, error) {
-	chain, authority, err := t.trust()
+	now, err := t.trust()
 	if err != nil {
 		return nil, err
 	}
+	chain, authority := now.Chain, now.Authority
 	size, err := t.reader.Len(ctx)
 	if err != nil {
 		return nil, err

@@ -63,7 +63,7 @@ type Options struct {
 	// begins, "" where none is set up. It takes the parameter next.
 	Elsewhere string
 	Now       func() time.Time
-	Log     *slog.Logger
+	Log       *slog.Logger
 	// Server is the address that the commands on a page name with --server, "" for
 	// commands that are run where the store lies.
 	Server string

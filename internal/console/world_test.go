@@ -198,7 +198,11 @@ func (w *world) serve(wrap func(http.Handler) http.Handler) *site {
 	}
 	w.t.Cleanup(func() { store.Close() })
 	local := service.New(service.Options{Store: store, Catalog: known, Trust: w.trust, Location: time.LoadLocation, Now: time.Now})
-	tokens := access.NewTokens(store, w.trust, time.Now)
+	root := func() (access.Root, error) {
+		chain, authority, err := w.trust()
+		return access.Root{Chain: chain, Authority: authority}, err
+	}
+	tokens := access.NewTokens(store, root, time.Now)
 	gate := &access.Gate{Table: console.Rules(), Tokens: tokens, Sessions: access.NewSessions(tokens, time.Now, rand.Reader, false)}
 	s := &site{token: w.token(local, access.Read, access.Operate), service: local, gate: gate}
 	s.Server = w.present(s, local, wrap)

@@ -22,7 +22,7 @@ func WriteCSV(w io.Writer, doc evidence.SearchDocument) error {
 	for _, line := range doc.Records {
 		var cells []string
 		for _, f := range line.Fields() {
-			cells = append(cells, cell(f[1]))
+			cells = append(cells, Cell(f[1]))
 		}
 		if err := out.Write(cells); err != nil {
 			return err
@@ -32,9 +32,9 @@ func WriteCSV(w io.Writer, doc evidence.SearchDocument) error {
 	return out.Error()
 }
 
-// cell keeps a spreadsheet from reading a text as a formula. A leading tab is shown as
+// Cell keeps a spreadsheet from reading a text as a formula. A leading tab is shown as
 // \u{9} and needs no quote.
-func cell(text string) string {
+func Cell(text string) string {
 	text = archive.Printable(text)
 	if text != "" && strings.ContainsRune("=+-@", rune(text[0])) {
 		return "'" + text

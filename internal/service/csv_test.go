@@ -16,7 +16,7 @@ func TestCSVCells(t *testing.T) {
 		"\r=1":              `\u{d}=1`,
 		"\u202e=1":          `\u{202e}=1`,
 	} {
-		if got := cell(text); got != want {
+		if got := Cell(text); got != want {
 			t.Errorf("%q: %q, expected %q", text, got, want)
 		}
 	}
