@@ -41,12 +41,12 @@ func (p *program) requestPromotionCommand() *cli.Command {
 		Name:        "request-rollout-promotion",
 		Usage:       "ask, signed, that a ready rollout enters the next ring",
 		Description: "Everything is verified again. The request binds the plan (per target, what goes and what comes), the evidence and the rules in force by digest. Asked again with another plan, it supersedes the one before.",
-		Flags: promotionFlags(reasonFlag(), originFlag(),
+		Flags: append(promotionFlags(reasonFlag(), originFlag(),
 			&cli.StringFlag{Name: "target-ring", Usage: "the `RING` to enter (default: the next one)"},
 			&cli.StringSliceFlag{Name: "deployment-id", Usage: "a deployment target `ID`; may be repeated (default: all of the rollout's)"},
 			&cli.StringFlag{Name: "expires", Value: "7d", Usage: "until when it can be executed: `DAYS` or a date, at most 30 days"},
 			&cli.BoolFlag{Name: "pre-approve-rollback", Usage: "let the same approvals cover going back to what each target holds now, once, until the request expires"},
-		),
+		), summaryFlags(promotionSummary)...),
 		Action: p.requestPromotion,
 	}, "ROLLOUT-ID")
 }
@@ -96,7 +96,14 @@ func request[P any](a *acting, store *sqlite.Store, project string, compose func
 	if err != nil {
 		return err
 	}
+	summary, err := a.promotionSigner(project)
+	if err != nil {
+		return err
+	}
 	if there := a.ctx.String("origin"); there != "" && there != here {
+		if summary != nil {
+			return usagef("rollproof release verify-promotion writes it, where the request is recorded", "--vsa is of a recorded request, and this one is for another log")
+		}
 		done, err := signOnly(a, store, project, compose)
 		if err != nil {
 			return err
@@ -107,7 +114,10 @@ func request[P any](a *acting, store *sqlite.Store, project string, compose func
 	if err != nil {
 		return err
 	}
-	return a.showRequest(store, project, done)
+	if err := a.showRequest(store, project, done); err != nil {
+		return err
+	}
+	return a.summarizePromotion(store, summary, done.Record.Act, false)
 }
 
 // showCarried writes the files of a request for another log and prints it.
@@ -237,10 +247,10 @@ func (p *program) executePromotionCommand() *cli.Command {
 		Usage: "record, signed, that an approved promotion is executed; everything is checked again first",
 		Description: "REQUEST is its id or digest. Of two simultaneous executions one wins, the other gets exit code 6; so does a plan that no longer fits. --check judges and records nothing. " +
 			"--break-glass INCIDENT, with a key of that role, goes past quorum and windows, never past a denial, a hold, the order of rings or a failing package, and blocks the ring until a quorum closes it.",
-		Flags: promotionFlags(
+		Flags: append(promotionFlags(
 			&cli.BoolFlag{Name: "check", Usage: "judge, and record nothing"},
 			&cli.StringFlag{Name: "break-glass", Usage: "an emergency, under this `INCIDENT`"},
-		),
+		), summaryFlags(promotionSummary)...),
 		Action: p.executePromotion,
 	}, "REQUEST")
 }
@@ -278,7 +288,14 @@ func (p *program) executePromotion(ctx *cli.Context) error {
 		st, err := s.NewPromotionExecution(h, request.Act, integrity, enaction, now)
 		return st, nil, badInput(err)
 	}
+	summary, err := a.promotionSigner(project)
+	if err != nil {
+		return err
+	}
 	if ctx.Bool("check") {
+		if summary != nil {
+			return usagef("give one of them", "--check records nothing that --vsa could be about")
+		}
 		if _, err := signOnly(a, store, project, compose); err != nil {
 			return err
 		}
@@ -300,7 +317,10 @@ func (p *program) executePromotion(ctx *cli.Context) error {
 		notes = append(notes, "the glass of ring "+request.TargetRing+" is broken: a quorum closes it, due in 72 h: rollproof approval approve "+done.Record.Act.String())
 	}
 	notes = append(notes, "next: rollproof release capture-rollout PKG --ring "+request.TargetRing+" --execution "+done.Record.Act.String())
-	return a.showAct(done, fmt.Sprintf("executed: %s is in ring %s", request.Version, request.TargetRing), files, notes)
+	if err := a.showAct(done, fmt.Sprintf("executed: %s is in ring %s", request.Version, request.TargetRing), files, notes); err != nil {
+		return err
+	}
+	return a.summarizePromotion(store, summary, done.Record.Act, false)
 }
 
 // once refuses an execution that is recorded already: whoever runs it twice must know

@@ -15,12 +15,9 @@ func (p *program) verifyPackageCommand() *cli.Command {
 		Usage: "check a package, a directory or a zip, offline, against a key from outside of it",
 		Description: "Runs every check and prints each as pass, FAIL or not-checked. Exit code 0: the verdict is pass. " +
 			"3: the package is not what its signer made, or nobody you trust signed it.",
-		Flags: append(trustFlags(),
+		Flags: append(append(trustFlags(), summaryFlags("the verdict")...),
 			&cli.BoolFlag{Name: "allow-unsigned", Usage: "let a dry run pass without signatures; the verdict says so"},
 			&cli.StringFlag{Name: "trusted-root", Usage: "Sigstore trusted_root.json or .jsonl `FILE` for keyless bundles beside the package"},
-			&cli.StringFlag{Name: "vsa", Usage: "write the verdict as a signed SLSA verification summary: `FILE`.vsa.sigstore.json and FILE.vsa.intoto.jsonl"},
-			&cli.StringFlag{Name: "vsa-key", Usage: "signing `KEY` of a verifier: a file or ssh-agent:SHA256:…"},
-			&cli.StringFlag{Name: "verifier-id", Value: defaultVerifierID, Usage: "`URI` of who verifies, in the summary"},
 			&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "list the checks that passed too"},
 		),
 		Action: p.verifyPackage,

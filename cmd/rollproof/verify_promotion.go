@@ -16,7 +16,7 @@ func (p *program) verifyPromotionCommand() *cli.Command {
 		Name:        "verify-promotion",
 		Usage:       "check a request or an execution and everything that it stands on: signatures, rules, package",
 		Description: "REQUEST|EXECUTION is a digest, or a request's id. Every act below it is verified again and judged again where it stands in the log. Exit code 3 when one is not what it says or did not count.",
-		Flags: append(rootFlags(), storeFlag(),
+		Flags: append(append(rootFlags(), summaryFlags(promotionSummary)...), storeFlag(),
 			&cli.StringFlag{Name: "package", Usage: "the package's `DIR|ZIP` (default: its files in the store)"},
 			&cli.StringFlag{Name: "trusted-root", Hidden: true},
 		),
@@ -38,6 +38,14 @@ func (p *program) verifyPromotion(ctx *cli.Context) error {
 	if err != nil {
 		return badStore(err)
 	}
+	record, err := store.Record(ctx.Context, index)
+	if err != nil {
+		return badStore(err)
+	}
+	summary, err := a.promotionSigner(record.Project)
+	if err != nil {
+		return err
+	}
 	lineage, err := a.Intake().Lineage(ctx.Context, store, index)
 	if err != nil {
 		return badStore(err)
@@ -58,6 +66,9 @@ func (p *program) verifyPromotion(ctx *cli.Context) error {
 	}
 	doc := report.Document(a.Authority.Facts().Notes)
 	if err := p.showReport(lineage.Record.Act.String(), doc); err != nil {
+		return err
+	}
+	if err := a.summarizePromotion(store, summary, record.Act, doc.Result != string(release.Pass)); err != nil {
 		return err
 	}
 	if doc.Result != string(release.Pass) {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/rollproof/rollproof/evidence"
+	"github.com/rollproof/rollproof/evidence/envelope"
 	"github.com/rollproof/rollproof/evidence/trust"
 	"github.com/rollproof/rollproof/release"
 	"github.com/rollproof/rollproof/release/vsa"
@@ -15,28 +16,52 @@ import (
 // defaultVerifierID names rollproof itself: whose word it is, the key says.
 const defaultVerifierID = "https://github.com/rollproof/rollproof"
 
-// summarize writes a verdict as a signed summary, where --vsa asks for it.
-func (p *program) summarize(ctx *cli.Context, container release.Container, verdict *release.Verdict) error {
-	file := strings.TrimSuffix(strings.TrimSuffix(ctx.String("vsa"), vsa.BundleSuffix), vsa.LineSuffix)
-	if file == "" {
-		return nil
+// summaryFlags ask for a signed summary of what; a command without them writes none.
+func summaryFlags(what string) []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "vsa", Usage: "write " + what + " as a signed SLSA verification summary: `FILE`.vsa.sigstore.json and FILE.vsa.intoto.jsonl"},
+		&cli.StringFlag{Name: "vsa-key", Usage: "signing `KEY` of a verifier: a file or ssh-agent:SHA256:…"},
+		&cli.StringFlag{Name: "verifier-id", Value: defaultVerifierID, Usage: "`URI` of who verifies, as others know him"},
+	}
+}
+
+// summaryFile is where a summary goes, without its ends; "" where none is asked for.
+func summaryFile(ctx *cli.Context) string {
+	return strings.TrimSuffix(strings.TrimSuffix(ctx.String("vsa"), vsa.BundleSuffix), vsa.LineSuffix)
+}
+
+// summarySigner opens the key of --vsa-key, nil where no summary is asked for.
+func (p *program) summarySigner(ctx *cli.Context) (envelope.Signer, error) {
+	if summaryFile(ctx) == "" {
+		return nil, nil
 	}
 	if ctx.String("vsa-key") == "" {
-		return usagef("give --vsa-key, a key of the role verifier", "--vsa needs a key to sign with")
+		return nil, usagef("give --vsa-key, a key of the role verifier", "--vsa needs a key to sign with")
 	}
-	signer, err := p.signer(ctx.String("vsa-key"))
-	if err != nil {
+	return p.signer(ctx.String("vsa-key"))
+}
+
+// summarize writes a verdict as a signed summary, where --vsa asks for it.
+func (p *program) summarize(ctx *cli.Context, container release.Container, verdict *release.Verdict) error {
+	signer, err := p.summarySigner(ctx)
+	if err != nil || signer == nil {
 		return err
 	}
 	facts, err := summaryFacts(container, verdict)
 	if err != nil {
 		return err
 	}
+	return p.writeSummary(ctx, signer, facts)
+}
+
+// writeSummary signs a summary and writes its two encodings.
+func (p *program) writeSummary(ctx *cli.Context, signer envelope.Signer, facts vsa.Facts) error {
 	facts.VerifierID, facts.TimeVerified = ctx.String("verifier-id"), p.now()
 	bundle, line, err := vsa.Write(signer, facts)
 	if err != nil {
 		return usagef("see "+ctx.Command.HelpName+" --help", "%v", err)
 	}
+	file := summaryFile(ctx)
 	for name, data := range map[string][]byte{file + vsa.BundleSuffix: bundle, file + vsa.LineSuffix: line} {
 		if err := os.WriteFile(name, data, 0o644); err != nil {
 			return err
