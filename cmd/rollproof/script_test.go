@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -225,6 +226,32 @@ func TestReadmeCommandsRunInScripts(t *testing.T) {
 	}
 	if found == 0 {
 		t.Error("no commands found in README.md")
+	}
+}
+
+// Every script that makes a store verifies it whole.
+func TestStoresOfScriptsAreVerified(t *testing.T) {
+	scripts, err := filepath.Glob("testdata/script/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	makes := regexp.MustCompile(`rollproof (evidence add|evidence log init|policy sign|release verify-rollout)`)
+	found := 0
+	for _, s := range scripts {
+		text, err := os.ReadFile(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !makes.Match(text) {
+			continue
+		}
+		found++
+		if !strings.Contains(string(text), "rollproof evidence verify --all") {
+			t.Errorf("%s makes a store and never runs rollproof evidence verify --all", s)
+		}
+	}
+	if found == 0 {
+		t.Error("no script makes a store")
 	}
 }
 
