@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/rollproof/rollproof/evidence"
 	"github.com/rollproof/rollproof/evidence/sqlite"
@@ -12,6 +13,7 @@ import (
 	"github.com/rollproof/rollproof/internal/access"
 	"github.com/rollproof/rollproof/internal/service"
 	"github.com/rollproof/rollproof/release"
+	"github.com/rollproof/rollproof/release/archive"
 	"github.com/rollproof/rollproof/release/dist"
 	"github.com/rollproof/rollproof/release/rebuild"
 	"github.com/rollproof/rollproof/rollout"
@@ -23,6 +25,36 @@ const defaultStore = ".rollproof/evidence.db"
 
 func storeFlag() cli.Flag {
 	return &cli.StringFlag{Name: "sqlite", Value: defaultStore, Usage: "the evidence store `FILE`"}
+}
+
+func storeURLFlag() cli.Flag {
+	return &cli.StringFlag{Name: "store", Usage: "the evidence store as a `URL`, in place of --sqlite: file:PATH or sqlite:PATH"}
+}
+
+// withStoreURL gives a command the file that a store's URL names.
+func withStoreURL(action cli.ActionFunc) cli.ActionFunc {
+	return func(ctx *cli.Context) error {
+		if !ctx.IsSet("store") {
+			return action(ctx)
+		}
+		if ctx.IsSet("sqlite") {
+			return usagef("give one of them", "--store and --sqlite both name the store")
+		}
+		scheme, path, ok := strings.Cut(ctx.String("store"), ":")
+		if !ok || path == "" || scheme != "file" && scheme != "sqlite" {
+			return usagef("for example sqlite:.rollproof/evidence.db", "--store %s: expected file:PATH or sqlite:PATH", archive.Printable(ctx.String("store")))
+		}
+		if strings.HasPrefix(path, "//") { // an empty host
+			path = strings.TrimPrefix(path, "//")
+			if !strings.HasPrefix(path, "/") {
+				return usagef("sqlite:PATH", "--store %s: a store has no host", archive.Printable(ctx.String("store")))
+			}
+		}
+		if err := ctx.Set("sqlite", path); err != nil {
+			return err
+		}
+		return action(ctx)
+	}
 }
 
 // catalog is every statement that this program knows.
@@ -131,7 +163,7 @@ func badStore(err error) error {
 
 // several completes a command as verb does, for at least min arguments of one sort.
 func (p *program) several(c *cli.Command, min int, argument string) *cli.Command {
-	action := c.Action
+	action := withStoreURL(c.Action)
 	c = p.verb(c)
 	c.ArgsUsage = argument + "…"
 	c.Action = func(ctx *cli.Context) error {

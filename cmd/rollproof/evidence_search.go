@@ -40,7 +40,7 @@ func filterFlags() []cli.Flag {
 	}
 	for _, f := range [][2]string{
 		{"metadata-kind", "`KIND` of evidence: " + kindList()}, {"project", "`NAME` of the project"}, {"version", "`VERSION` of the release"},
-		{"digest", "`DIGEST` of any subject"}, {"signer", "`KEYID` of the signing key"}, {"person", "`ID` of the signer"},
+		{"digest", "`DIGEST` of any subject, which every file that is kept is"}, {"signer", "`KEYID` of the signing key"}, {"person", "`ID` of the signer"},
 		{"change-record", "`ID` of the change"}, {"environment", "`NAME` of the environment"}, {"ring", "`NAME` of the ring"}, {"target-ring", "`NAME` of the ring that a promotion leads to"},
 		{"rollout-status", "`STATUS`: " + strings.Join(evidence.RolloutStatuses, ", ")}, {"approval-state", "`STATE`: " + strings.Join(evidence.ApprovalStates, ", ")},
 		{"promotion-execution-status", "`STATUS`: " + strings.Join(evidence.PromotionExecutionResults, ", ")},

@@ -132,6 +132,9 @@ func (p *program) group(name, usage string, verbs ...*cli.Command) *cli.Command 
 // arguments that it takes.
 func (p *program) verb(c *cli.Command, arguments ...string) *cli.Command {
 	action := c.Action
+	if _, keeps := flagNamed(c.Flags, "sqlite"); keeps {
+		c.Flags, action = append(c.Flags, storeURLFlag()), withStoreURL(action)
+	}
 	c.ArgsUsage = strings.Join(arguments, " ")
 	c.HideHelpCommand = true
 	c.OnUsageError = usageError

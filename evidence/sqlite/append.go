@@ -26,6 +26,7 @@ type transaction struct {
 
 	frontier *translog.Frontier // right edge of the log's tree, once it is read
 	size     int64              // records of the frontier
+	classes  map[string]bool    // that are in the table class
 	words    []words            // that are not yet in the index
 	erased   []int64            // records whose bytes or blobs this transaction removes
 	unworded bool               // words of a record were deleted

@@ -29,6 +29,8 @@ var auditQueries = []auditQuery{
 	{"blob erasure", `SELECT record, 'a record', 'an erasure of none' FROM blob_erasure WHERE record NOT IN (SELECT idx FROM record)`},
 	{"blob erasure", `SELECT e.record, 'one ordered by a record that names it', 'record ' || e.ordered_by FROM blob_erasure e JOIN record r ON r.idx = e.record
 		WHERE e.ordered_by NOT IN (SELECT d.record FROM digest d WHERE d.value IN (r.act, r.id))`},
+	{"class", `SELECT idx, 'the combination of its facts', 'nothing' FROM record WHERE NOT EXISTS (SELECT 1 FROM class WHERE ` + classEquals + `)`},
+	{"class", `SELECT -1, 'facts of a record', 'of none' FROM class WHERE NOT EXISTS (SELECT 1 FROM record WHERE ` + classEquals + `)`},
 	{"recorded", `SELECT idx, 'at or after ' || before, recorded FROM (SELECT idx, recorded, lag(recorded) OVER (ORDER BY idx) AS before FROM record) WHERE recorded < before`},
 }
 

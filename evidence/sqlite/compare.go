@@ -26,6 +26,9 @@ func (r reader) Compare(ctx context.Context, want evidence.Record) ([]evidence.D
 		return nil, translate(err)
 	}
 	looks := []look{r.compareLeaf}
+	if len(list) == 0 { // else the columns are not those of its class
+		looks = append(looks, r.compareClass)
+	}
 	if !bare {
 		looks = append(looks, r.compareRows)
 	}

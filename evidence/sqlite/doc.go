@@ -46,7 +46,11 @@
 // removed while the removing process holds the write lock, under which others attach
 // them.
 //
-// A search walks the index of the term that fits the fewest records and looks at the
-// other terms in each of them. It is slow where every term fits many records and no
-// record fits all: then it meets all of the rarest term's.
+// Facts with few values (kind, project, environment, rings, states) have an index
+// together, and each combination of them that occurs is a row of the table class. A
+// search for several of them walks the records of the combinations that fit, or knows
+// that there are none. It then walks the index of the term that fits the fewest records
+// and looks at the other terms in each of them. It is slow where two terms of other
+// kinds fit many records and no record fits both: then it meets all of the rarer's. So
+// it is where more than 64 combinations fit.
 package sqlite

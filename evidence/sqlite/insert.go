@@ -31,7 +31,7 @@ const (
 // prepare parses the statements of writers.
 func prepare(ctx context.Context, db *sql.DB) (map[string]*sql.Stmt, error) {
 	list := map[string]*sql.Stmt{}
-	for _, text := range []string{insertRecord, selectSame, insertEnvelope, insertTree, insertDigest, insertTarget, insertWords, insertBlob} {
+	for _, text := range []string{insertRecord, selectSame, insertEnvelope, insertTree, insertDigest, insertTarget, insertWords, insertBlob, insertClass} {
 		stmt, err := db.PrepareContext(ctx, text)
 		if err != nil {
 			return list, err
@@ -78,6 +78,9 @@ func (t *transaction) insert(ctx context.Context, r *evidence.Record) error {
 		return err
 	}
 	if err := t.exec(ctx, insertEnvelope, r.Index, r.Envelope); err != nil {
+		return err
+	}
+	if err := t.noteClass(ctx, r); err != nil {
 		return err
 	}
 	if err := t.grow(ctx, r); err != nil {

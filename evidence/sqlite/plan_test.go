@@ -128,3 +128,18 @@ func TestScansWalkIndexes(t *testing.T) {
 		}
 	}
 }
+
+// Several facts with few values are walked by the combinations that records have of
+// them: in the order of the log, and without sorting.
+func TestCombinationsHaveAnIndex(t *testing.T) {
+	s := emptyStore(t)
+	class := anys(classColumns)
+	combined := &term{table: "record", index: "idx", classes: [][]any{class, class}}
+	for _, newest := range []bool{true, false} {
+		query, args := combined.posting(span{-1, 1000, newest}, 64)
+		got := plan(t, s, query, args)
+		if !strings.Contains(got, "COVERING INDEX record_class (kind=? AND project=?") || !strings.Contains(got, "execution_status=? AND rowid>? AND rowid<?") || strings.Contains(got, "TEMP B-TREE") {
+			t.Errorf("%s\n%s", query, got)
+		}
+	}
+}

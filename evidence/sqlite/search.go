@@ -10,7 +10,8 @@ import (
 	"github.com/rollproof/rollproof/evidence"
 )
 
-// Search walks the rarest of the query's terms through its index, in the order of the
+// Search puts the terms about facts with few values together, walks the rarest of the
+// query's terms through its index, in the order of the
 // log, and looks at the other terms in each record that it meets. It reads one record
 // more than the page has, to know whether there is a page after it. The next page
 // begins behind an index, so that records which are added meanwhile neither move nor
@@ -24,7 +25,10 @@ func (r reader) Search(ctx context.Context, q evidence.Query) (evidence.Page, er
 	if err != nil {
 		return evidence.Page{}, translate(err)
 	}
-	terms := termsOf(q)
+	terms, none, err := r.combine(ctx, termsOf(q))
+	if err != nil || none {
+		return evidence.Page{}, translate(err)
+	}
 	driver, err := r.rarest(ctx, terms, within)
 	if err != nil {
 		return evidence.Page{}, translate(err)

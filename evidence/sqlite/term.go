@@ -19,6 +19,11 @@ type term struct {
 	and   string // another condition on a row, "" for none
 	list  []any  // the values; one NULL where and is the whole condition
 	also  []any  // arguments of and
+
+	// Where a term stands for several about facts with few values: the combinations
+	// that fit them all, and the terms.
+	classes [][]any
+	facts   []*term
 }
 
 // termsOf returns the terms of a query without its times. That a fact is not ” lets
@@ -75,6 +80,9 @@ func (t *term) posting(within span, limit int) (string, []any) {
 		rest = " AND " + t.and + rest
 	}
 	end := " ORDER BY i " + within.order() + " LIMIT " + strconv.Itoa(limit)
+	if t.classes != nil {
+		return t.walkClasses("SELECT idx AS i FROM record INDEXED BY record_class WHERE ", rest, end)
+	}
 	if len(t.list) > mostMerged {
 		return from + t.value + " IN (" + marks(len(t.list)) + ")" + rest + end, slices.Concat(t.list, t.also)
 	}
@@ -88,6 +96,15 @@ func (t *term) posting(within span, limit int) (string, []any) {
 
 // condition is what the term says of a row of the table record.
 func (t *term) condition() (string, []any) {
+	if t.classes != nil {
+		var parts []string
+		var args []any
+		for _, f := range t.facts {
+			text, more := f.condition()
+			parts, args = append(parts, text), append(args, more...)
+		}
+		return strings.Join(parts, " AND "), args
+	}
 	text := t.value + " IN (" + marks(len(t.list)) + ")"
 	if t.is != "=" {
 		text = t.value + " " + t.is + " ?"
