@@ -17,6 +17,9 @@
 //	observation     the capture; the population; endpoints.jsonl      role observer
 //	hold            the rules                                         role policy
 //	lift            the hold                                          role policy
+//	erase           the record                                        role policy
+//	legal-hold      the record                                        role policy
+//	legal-hold-lift the legal hold                                    role policy
 //
 //	promotion-request    the rollout; release-evidence.json           role requester
 //	rollback-request     the promotion; each release that comes back  role requester
@@ -195,6 +198,19 @@
 // person whom the policy names and with a key of that role, for an incident. It skips
 // nothing else. Until a quorum (at least one person) without its maker approves that
 // execution, due after 72 hours, nothing is promoted into the ring.
+//
+// # Records
+//
+// A record is erased, or its files are, once as many distinct persons of the policy
+// role as its threshold, and two at least, have signed the same order; never under a
+// legal hold, before the end of the retention that the rules name for its kind, or
+// where the rules name none. One person puts a record under legal hold, and as many as
+// for an erasure lift it. What a replay judges by keeps its bytes and may lose its
+// files alone. Records that belong to no project have a state and rules of their own,
+// under the name "", whose signers need a grant for "*". What an act calls a record is
+// compared with what the log says of it ([Act.About]); the kind, the project and the
+// date of an erased record no envelope shows any more. Versions of these acts are not
+// among the rules' formats: no rules can keep a legal hold out.
 //
 // # Readiness
 //
