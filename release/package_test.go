@@ -73,6 +73,13 @@ func build(t testing.TB, key *keys.Private, settings release.Settings, changes .
 	for _, change := range changes {
 		change(&in)
 	}
+	if in.Imported != nil {
+		for _, path := range in.Imported.Archives {
+			if err := stage.Write(path, []byte("an archive")); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 	made, err := release.Assemble(t.Context(), in, stage)
 	if err != nil {
 		t.Fatal(err)
