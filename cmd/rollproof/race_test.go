@@ -35,7 +35,7 @@ func (s shop) run(want int, args ...string) string {
 
 func (s shop) try(args ...string) (int, string) {
 	var out bytes.Buffer
-	p := newProgram(append([]string{"rollproof"}, args...), append(os.Environ(), "HOME="+s.dir, "XDG_CONFIG_HOME="+filepath.Join(s.dir, "config"), "XDG_STATE_HOME="+filepath.Join(s.dir, "state")), strings.NewReader(""), &out, &out)
+	p := newProgram(append([]string{"rollproof"}, args...), s.environ(), strings.NewReader(""), &out, &out)
 	return p.run(s.t.Context()), out.String()
 }
 

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"path"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -34,6 +36,7 @@ func newAPI(s *Server) *api {
 	config.RejectUnknownQueryParameters = true
 	config.Formats = map[string]huma.Format{"application/json": exactJSON, "json": exactJSON}
 	config.DefaultFormat = "application/json"
+	config.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"bearer": {Type: "http", Scheme: "bearer", Description: "a token (rollproof token create), or an identity token of the configured issuer"}}
 	a := &api{s, humago.New(s.mux, config)}
 	a.evidenceRoutes()
@@ -43,6 +46,19 @@ func newAPI(s *Server) *api {
 	a.describeTiles()
 	s.handle("GET /openapi.json", access.Rule{Scope: access.Read}, func(w http.ResponseWriter, _ *http.Request) { a.describe(w) })
 	return a
+}
+
+// schemaName tells types of one name in several packages apart.
+func schemaName(t reflect.Type, hint string) string {
+	name := huma.DefaultSchemaNamer(t, hint)
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
+		t = t.Elem()
+	}
+	room := path.Base(t.PkgPath())
+	if t.Name() == "" || room == "." {
+		return name
+	}
+	return strings.ToUpper(room[:1]) + room[1:] + name
 }
 
 // exactJSON writes documents as the commands do, and reads bodies strictly.
