@@ -79,10 +79,13 @@ func number(text string) (int, error) {
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 || n > pageLimit {
-		return 0, &evidence.QueryError{Field: "limit", Problem: strconv.Quote(text), Hint: "1 to " + strconv.Itoa(pageLimit)}
+		return 0, &evidence.QueryError{Field: "limit", Problem: quoted(text), Hint: "1 to " + strconv.Itoa(pageLimit)}
 	}
 	return n, nil
 }
+
+// quoted shows what somebody gave; the page makes its invisible marks visible.
+func quoted(text string) string { return `"` + text + `"` }
 
 // readInstant reads a date, an instant, or a number of days back, cut to the hour so
 // that a cursor still fits on the next page.
@@ -101,7 +104,7 @@ func readInstant(field, text string, now time.Time) (time.Time, error) {
 			return t.UTC(), nil
 		}
 	}
-	return time.Time{}, &evidence.QueryError{Field: field, Problem: strconv.Quote(text) + " is no instant", Hint: "for example 2026-03-02, 2026-03-02T00:00:00Z or 7d"}
+	return time.Time{}, &evidence.QueryError{Field: field, Problem: quoted(text) + " is no instant", Hint: "for example 2026-03-02, 2026-03-02T00:00:00Z or 7d"}
 }
 
 // given returns the values of an address that say something, without where in the

@@ -26,7 +26,7 @@ type view struct {
 	SignedIn bool
 	MayAct   bool
 	Nav      []link
-	At       string // when it was answered
+	At       string // when the store answered, "" for a page that asked it nothing
 	Body     any
 }
 
@@ -45,7 +45,7 @@ func escapeQuery(s string) string { return url.QueryEscape(s) }
 
 // view begins the page that answers a request.
 func (c *Console) view(r *http.Request, title, section string) view {
-	v := view{Title: title, Section: section, Theme: theme(r), Here: r.URL.RequestURI(), At: c.Now().UTC().Format(time.RFC3339)}
+	v := view{Title: title, Section: section, Theme: theme(r), Here: r.URL.RequestURI()}
 	if r.Method != http.MethodGet {
 		v.Here = "/"
 	}
@@ -65,7 +65,7 @@ func (c *Console) frame(r *http.Request, v *view, project string) error {
 	if project == "" {
 		v.Project = lastProject(r, list)
 	}
-	v.Nav = navigation(v.Project, v.Section)
+	v.Nav, v.At = navigation(v.Project, v.Section), c.Now().UTC().Format(time.RFC3339)
 	return nil
 }
 

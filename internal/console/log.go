@@ -38,7 +38,7 @@ func (c *Console) logPage(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	b.Check, b.Prove = "rollproof evidence log check", "rollproof evidence log consistency SIZE"
+	b.Check, b.Prove = "rollproof evidence log check --checkpoint FILE", "rollproof evidence log consistency SIZE"
 	v.Body = b
 	c.page(w, r, "log", "", v)
 }

@@ -20,7 +20,7 @@ func slice(r *http.Request, n int, index func(int) int64) (s span, newer, older 
 	if text := r.URL.Query().Get("before"); text != "" {
 		before, err := strconv.ParseInt(text, 10, 64)
 		if err != nil || before < 0 {
-			return s, "", "", &evidence.QueryError{Field: "before", Problem: strconv.Quote(text), Hint: "a log index"}
+			return s, "", "", &evidence.QueryError{Field: "before", Problem: quoted(text), Hint: "a log index"}
 		}
 		for s.from < n && index(s.from) >= before {
 			s.from++

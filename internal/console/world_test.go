@@ -70,15 +70,14 @@ func makeBase() (string, error) {
 	if out, err := exec.Command("go", "build", "-o", filepath.Join(dir, "bin", "rollproof"), "github.com/rollproof/rollproof/cmd/rollproof").CombinedOutput(); err != nil {
 		return dir, fmt.Errorf("%w: %s", err, out)
 	}
-	script, err := filepath.Abs("testdata/world.sh")
-	if err != nil {
+	if err := os.CopyFS(filepath.Join(dir, "steps"), os.DirFS("testdata")); err != nil {
 		return dir, err
 	}
 	version, err := exec.Command("go", "list", "-m", "-f", "{{.Version}}", "golang.org/x/mod").Output()
 	if err != nil {
 		return dir, err
 	}
-	c := exec.Command("bash", script)
+	c := exec.Command("bash", "steps/world.sh")
 	c.Dir, c.Env = dir, append(environment(dir), "MOD_VERSION="+strings.TrimSpace(string(version)))
 	if out, err := c.CombinedOutput(); err != nil {
 		return dir, fmt.Errorf("world.sh: %w: %s", err, out)
@@ -89,7 +88,7 @@ func makeBase() (string, error) {
 func environment(dir string) []string {
 	return append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "ROLLPROOF_") }),
 		"PATH="+filepath.Join(dir, "bin")+":"+os.Getenv("PATH"), "XDG_CONFIG_HOME="+filepath.Join(dir, "config"), "XDG_STATE_HOME="+filepath.Join(dir, "state"),
-		"GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_AUTHOR_NAME=Ada", "GIT_AUTHOR_EMAIL=ada@example.com", "GIT_COMMITTER_NAME=Ada", "GIT_COMMITTER_EMAIL=ada@example.com")
+		"STEPS="+filepath.Join(dir, "steps", "steps.sh"), "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_AUTHOR_NAME=Ada", "GIT_AUTHOR_EMAIL=ada@example.com", "GIT_COMMITTER_NAME=Ada", "GIT_COMMITTER_EMAIL=ada@example.com")
 }
 
 // run runs a command line in the directory of the store and returns its output.
@@ -183,6 +182,7 @@ type site struct {
 	token   string
 	service service.Service
 	gate    *access.Gate
+	store   *sqlite.Store
 }
 
 // serve starts the console on the world's store. wrap may stand before it.
@@ -204,7 +204,7 @@ func (w *world) serve(wrap func(http.Handler) http.Handler) *site {
 	}
 	tokens := access.NewTokens(store, root, time.Now)
 	gate := &access.Gate{Table: console.Rules(), Tokens: tokens, Sessions: access.NewSessions(tokens, time.Now, rand.Reader, false)}
-	s := &site{token: w.token(local, access.Read, access.Operate), service: local, gate: gate}
+	s := &site{token: w.token(local, access.Read, access.Operate), service: local, gate: gate, store: store}
 	s.Server = w.present(s, local, wrap)
 	return s
 }

@@ -33,7 +33,6 @@ for (const place of document.querySelectorAll(".command, .print")) {
   button.type = "button";
   button.className = "copy";
   button.textContent = "Copy";
-  button.setAttribute("aria-live", "polite");
   const print = place.classList.contains("print");
   const text = print
     ? Array.from(place.querySelectorAll("span"), (part) => part.textContent).join("")

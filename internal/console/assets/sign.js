@@ -141,7 +141,7 @@ function confirmed(form, payload, digest, request) {
     actions.append(yes, no);
     body.append(facts, text, actions);
     panel.append(head, body);
-    form.append(panel);
+    form.closest(".pad").append(panel);
     panel.focus();
   });
 }
