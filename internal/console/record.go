@@ -1,6 +1,7 @@
 package console
 
 import (
+	"encoding/json"
 	"errors"
 	"net/http"
 	"strconv"
@@ -18,6 +19,7 @@ type recordBody struct {
 	Verified  evidence.VerifyDocument
 	Statement string // the payload, "" for an erased record
 	Type      string // of the payload
+	Reason    string // that the signer gave, "" for none
 	Proof     *checkpoint.ProofDocument
 	Unproved  string // why there is no proof
 	StandsOn  []node
@@ -89,7 +91,7 @@ func (c *Console) look(r *http.Request, b *recordBody) error {
 		if err != nil {
 			return err
 		}
-		b.Statement, b.Type = string(bundle.Payload), bundle.PayloadType
+		b.Statement, b.Type, b.Reason = string(bundle.Payload), bundle.PayloadType, reason(bundle.Payload)
 	}
 	if proof, err := c.of(r).Prove(ctx, id); err == nil {
 		b.Proof = &proof
@@ -104,6 +106,20 @@ func (c *Console) look(r *http.Request, b *recordBody) error {
 	}
 	b.StandsOn, b.Below, b.Cut = nodes(lineage.StandsOn), nodes(lineage.Below), lineage.Cut
 	return c.lookAtFiles(r, b, id)
+}
+
+// reason is what people say in most acts; a statement that has none, or is no statement
+// of ours, gives none.
+func reason(payload []byte) string {
+	var s struct {
+		Predicate struct {
+			Reason string `json:"reason"`
+		} `json:"predicate"`
+	}
+	if json.Unmarshal(payload, &s) != nil {
+		return ""
+	}
+	return s.Predicate.Reason
 }
 
 func (c *Console) lookAtFiles(r *http.Request, b *recordBody, id string) error {
