@@ -25,8 +25,8 @@
 //     would write into the page.
 //   - No private key enters or leaves a page. A key is made by the browser as one that it
 //     does not give out, signs there, and only envelopes are sent.
-//   - A form counts only from a page of this console. A credential in an address is
-//     refused.
+//   - A form counts only from a page of this console, which the server that mounts it
+//     sees to. A credential in an address is refused.
 //
 // # Signing
 //
@@ -44,11 +44,11 @@
 package console
 
 import (
-	"errors"
 	"log/slog"
 	"net/http"
 	"time"
 
+	"github.com/rollproof/rollproof/evidence"
 	"github.com/rollproof/rollproof/internal/access"
 	"github.com/rollproof/rollproof/internal/service"
 	"github.com/rollproof/rollproof/release/archive"
@@ -57,8 +57,8 @@ import (
 // Options are what a console stands on.
 type Options struct {
 	Service service.Service
-	// Gate says who asks, and what each route of its table demands: [Rules] belong in it.
-	Gate *access.Gate
+	Catalog evidence.Catalog
+	Gate    *access.Gate // says who asks, and begins and ends sessions
 	// Elsewhere is the address at which signing in with a company's identity provider
 	// begins, "" where none is set up. It takes the parameter next.
 	Elsewhere string
@@ -72,9 +72,8 @@ type Options struct {
 // A Console serves the pages.
 type Console struct {
 	Options
-	pages   templates
-	assets  assets
-	handler http.Handler
+	pages  templates
+	assets assets
 }
 
 // New returns the console. The error is a mistake in a page.
@@ -84,22 +83,19 @@ func New(o Options) (*Console, error) {
 	if c.assets, err = loadAssets(); err != nil {
 		return nil, err
 	}
-	if c.pages, err = loadTemplates(map[string]any{"asset": c.assets.address}); err != nil {
-		return nil, err
-	}
-	mux := http.NewServeMux()
-	for _, r := range c.routes() {
-		mux.Handle(r.pattern, c.admit(r.pattern, r.serve))
-	}
-	mux.Handle("GET /assets/", c.assets)
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		c.fault(w, r, fault{Code: http.StatusNotFound, Title: "There is no such page", Text: "The address may be cut short: an id has at least 8 hex digits."})
-	})
-	c.handler = c.guard(mux)
-	return c, nil
+	c.pages, err = loadTemplates(map[string]any{"asset": c.assets.address})
+	return c, err
 }
 
-func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) { c.handler.ServeHTTP(w, r) }
+// Mount adds the pages to a mux, and what each of them demands to the table by which
+// its gate decides. Whoever calls the mux has asked the gate, refused what another
+// origin sends, and put the caller into the request's context.
+func (c *Console) Mount(mux *http.ServeMux, table access.Table) {
+	for _, r := range c.routes() {
+		mux.Handle(r.pattern, c.guard(r.serve))
+		table[r.pattern] = r.rule
+	}
+}
 
 type route struct {
 	pattern string
@@ -107,19 +103,11 @@ type route struct {
 	serve   http.HandlerFunc
 }
 
-// Rules are what the pages demand, by the patterns of their routes.
-func Rules() access.Table {
-	table := access.Table{}
-	for _, r := range (&Console{}).routes() {
-		table[r.pattern] = r.rule
-	}
-	return table
-}
-
 // routes is the one table of pages and of what they need.
 func (c *Console) routes() []route {
 	open, read, operate := access.Rule{Open: true}, access.Rule{Scope: access.Read}, access.Rule{Scope: access.Operate}
 	return []route{
+		{"GET /assets/{digest}/{file}", open, c.assets.ServeHTTP},
 		{"GET /login", open, c.loginPage},
 		{"POST /login", open, c.signIn},
 		{"POST /logout", open, c.signOut},
@@ -155,25 +143,9 @@ func (c *Console) routes() []route {
 	}
 }
 
-// admit lets in who may do what a route demands; who is not signed in may sign in.
-func (c *Console) admit(pattern string, serve http.HandlerFunc) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		caller, err := c.Gate.Decide(r, pattern)
-		if err == nil {
-			serve(w, r.WithContext(access.WithCaller(r.Context(), caller)))
-			return
-		}
-		var denial *access.Denial
-		if !errors.As(err, &denial) {
-			c.unable(w, r, err)
-			return
-		}
-		c.deny(w, r, denial)
-	})
-}
-
-// deny answers who may not pass.
-func (c *Console) deny(w http.ResponseWriter, r *http.Request, d *access.Denial) {
+// Denied answers whom the gate did not let through; who is not signed in may sign in.
+func (c *Console) Denied(w http.ResponseWriter, r *http.Request, d *access.Denial) {
+	setHeaders(w)
 	switch d.Status {
 	case http.StatusUnauthorized:
 		if r.Method == http.MethodGet || r.Method == http.MethodHead {
@@ -185,13 +157,17 @@ func (c *Console) deny(w http.ResponseWriter, r *http.Request, d *access.Denial)
 		c.fault(w, r, fault{Code: d.Status, Title: "You may not do this", Text: d.Caller.Owner + " is signed in, and this token's scopes do not cover it. Nothing was done."})
 	case http.StatusServiceUnavailable:
 		c.unable(w, r, d.Err)
+	case http.StatusBadRequest:
+		c.refuseToken(w, r)
 	default:
 		c.fault(w, r, fault{Code: d.Status, Title: "This was refused", Text: d.Err.Error()})
 	}
 }
 
 // of is the service as far as who asks may see it.
-func (c *Console) of(*http.Request) service.Service { return c.Service }
+func (c *Console) of(r *http.Request) service.Service {
+	return service.Limit(c.Service, c.Catalog, c.caller(r).Projects)
+}
 
 // caller is who asks, also on pages that let in everybody.
 func (c *Console) caller(r *http.Request) access.Caller {

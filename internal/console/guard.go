@@ -13,31 +13,33 @@ import (
 const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"form-action 'self'; frame-ancestors 'none'; base-uri 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 
-// guard puts the headers on every answer and refuses what no page of ours sends:
-// forms from elsewhere, and credentials in an address.
-func (c *Console) guard(next http.Handler) http.Handler {
-	origins := http.NewCrossOriginProtection()
-	origins.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c.fault(w, r, fault{Code: http.StatusForbidden, Title: "This form came from another site", Text: "Nothing was done. Forms count only when they are sent from a page of this console."})
-	}))
-	inner := origins.Handler(next)
+func setHeaders(w http.ResponseWriter) {
+	h := w.Header()
+	h.Set("Content-Security-Policy", contentPolicy)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Referrer-Policy", "same-origin")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
+	h.Set("Cache-Control", "no-store")
+}
+
+// guard puts the headers on every answer and refuses credentials in an address.
+func (c *Console) guard(serve http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Content-Security-Policy", contentPolicy)
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("X-Frame-Options", "DENY")
-		h.Set("Referrer-Policy", "same-origin")
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
-		h.Set("Cache-Control", "no-store")
+		setHeaders(w)
 		if tokenInAddress(r.URL) {
-			c.fault(w, r, fault{Code: http.StatusBadRequest, Title: "A token must not stand in an address",
-				Text: "Addresses are kept in histories and logs. Take this token as known to others: revoke it, and sign in with a new one.", Command: "rollproof token revoke ID"})
+			c.refuseToken(w, r)
 			return
 		}
-		inner.ServeHTTP(w, r)
+		serve(w, r)
 	})
+}
+
+func (c *Console) refuseToken(w http.ResponseWriter, r *http.Request) {
+	c.fault(w, r, fault{Code: http.StatusBadRequest, Title: "A token must not stand in an address",
+		Text: "Addresses are kept in histories and logs. Take this token as known to others: revoke it, and sign in with a new one.", Command: "rollproof token revoke ID"})
 }
 
 // tokenText is the form of our tokens; other credentials are known by their names.

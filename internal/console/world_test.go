@@ -22,6 +22,7 @@ import (
 	"github.com/rollproof/rollproof/evidence/trust"
 	"github.com/rollproof/rollproof/internal/access"
 	"github.com/rollproof/rollproof/internal/console"
+	"github.com/rollproof/rollproof/internal/httpapi"
 	"github.com/rollproof/rollproof/internal/service"
 	"github.com/rollproof/rollproof/release"
 	"github.com/rollproof/rollproof/release/rebuild"
@@ -183,6 +184,7 @@ type site struct {
 	service service.Service
 	gate    *access.Gate
 	store   *sqlite.Store
+	table   access.Table
 }
 
 // serve starts the console on the world's store. wrap may stand before it.
@@ -198,29 +200,31 @@ func (w *world) serve(wrap func(http.Handler) http.Handler) *site {
 	}
 	w.t.Cleanup(func() { store.Close() })
 	local := service.New(service.Options{Store: store, Catalog: known, Trust: w.trust, Location: time.LoadLocation, Now: time.Now})
-	root := func() (access.Root, error) {
+	tokens := access.NewTokens(store, func() (access.Root, error) {
 		chain, authority, err := w.trust()
 		return access.Root{Chain: chain, Authority: authority}, err
-	}
-	tokens := access.NewTokens(store, root, time.Now)
-	gate := &access.Gate{Table: console.Rules(), Tokens: tokens, Sessions: access.NewSessions(tokens, time.Now, rand.Reader, false)}
-	s := &site{token: w.token(local, access.Read, access.Operate), service: local, gate: gate, store: store}
-	s.Server = w.present(s, local, wrap)
-	return s
-}
-
-// present starts a console over a service.
-func (w *world) present(s *site, over service.Service, wrap func(http.Handler) http.Handler) *httptest.Server {
-	w.t.Helper()
-	c, err := console.New(console.Options{Service: over, Gate: s.gate, Now: time.Now, Log: slog.New(slog.NewTextHandler(w.t.Output(), nil))})
+	}, time.Now)
+	s := &site{token: w.token(local, access.Read, access.Operate), service: local, store: store,
+		gate: &access.Gate{Tokens: tokens, Sessions: access.NewSessions(tokens, time.Now, rand.Reader, false)}}
+	c, err := console.New(console.Options{Service: local, Catalog: known, Gate: s.gate, Now: time.Now, Log: slog.New(slog.NewTextHandler(w.t.Output(), nil))})
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	var h http.Handler = c
-	if wrap != nil {
-		h = wrap(c)
+	logs, err := httpapi.OpenLog(filepath.Join(w.dir, "access"), time.Now, func(err error) { w.t.Log(err) })
+	if err != nil {
+		w.t.Fatal(err)
 	}
-	server := httptest.NewServer(h)
-	w.t.Cleanup(server.Close)
-	return server
+	w.t.Cleanup(func() { logs.Close() })
+	api, err := httpapi.New(httpapi.Options{Service: local, Catalog: known, Gate: s.gate, Hosts: []string{"127.0.0.1"}, Rate: 10_000, Log: logs, Now: time.Now, Mount: c.Mount, Denied: c.Denied})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	s.table = api.Table()
+	var h http.Handler = api
+	if wrap != nil {
+		h = wrap(api)
+	}
+	s.Server = httptest.NewServer(h)
+	w.t.Cleanup(s.Server.Close)
+	return s
 }
