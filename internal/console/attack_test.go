@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"crypto/rand"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
@@ -102,7 +104,7 @@ func TestHeadersAndNoInline(t *testing.T) {
 // table of routes is asked itself, so that a new page can't be forgotten.
 func TestRoutesNeedScopes(t *testing.T) {
 	w := newWorld(t)
-	s := w.serve(nil)
+	s := w.serve(farApart)
 	reader := *s
 	reader.token = w.token(s.service, access.Read)
 	nobody, reads := s.client(t), reader.signedIn(t)
@@ -130,10 +132,21 @@ func TestRoutesNeedScopes(t *testing.T) {
 	}
 }
 
+// farApart lets every request come from an address of its own: how many an address may
+// send is another test's.
+func farApart(next http.Handler) http.Handler {
+	var n atomic.Int64
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		i := n.Add(1)
+		r.RemoteAddr = fmt.Sprintf("198.51.%d.%d:443", i/256, i%256)
+		next.ServeHTTP(w, r)
+	})
+}
+
 // After signing in, a browser stays here.
 func TestNoOpenRedirect(t *testing.T) {
 	w := newWorld(t)
-	s := w.serve(nil)
+	s := w.serve(farApart)
 	for _, next := range []string{"//evil.example.com", "https://evil.example.com/", "/\\evil.example.com", "\\\\evil.example.com", "/\t/evil.example.com", "javascript:alert(1)", "/%5cevil.example.com",
 		"/..//evil.example.com", "/./\\evil.example.com", "http:evil.example.com", "evil.example.com", "/%2f%2fevil.example.com", "//evil.example.com/%2e%2e", "///evil.example.com", "/\n/evil.example.com", " //evil.example.com"} {
 		for _, form := range [][2]string{{"/login", "token=" + s.token + "&next=" + url.QueryEscape(next)}, {"/theme", "theme=dark&next=" + url.QueryEscape(next)}} {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 )
 
@@ -95,8 +96,6 @@ func TestPromotionInBrowsers(t *testing.T) {
 		t.Fatalf("after asking the browser is at %s", address)
 	}
 	ada.look("request-open")
-	readme(ada, "console-request.png")
-
 	for _, b := range []*browser{grace, verifier} {
 		b.open(server.URL + address)
 		b.sign(approveForm, "read the evidence, and compared the digest")
@@ -109,6 +108,9 @@ func TestPromotionInBrowsers(t *testing.T) {
 	verifier.look("request-approved")
 	verifier.open(server.URL + "/rings/hello")
 	verifier.look("rings-approved")
+	verifier.window("console-rings", 760)
+	verifier.open(server.URL + address)
+	verifier.window("console-request", 980)
 	w.run("rollproof release execute-rollout-promotion " + strings.TrimPrefix(address, "/request/") + " --key ../trust/keys/operator.pem")
 	verifier.open(server.URL + "/rings/hello")
 	if got := verifier.text(".ring:nth-child(3)"); !strings.Contains(got, "v1.5.0") || strings.Contains(got, "v1.4.2") {
@@ -149,8 +151,10 @@ func (b *browser) keptItsKeys(server string) {
 	}
 }
 
-// readme writes a picture for the README, where ROLLPROOF_SCREENSHOTS says.
-func readme(b *browser, name string) {
+// window writes a picture for the README: what a light window of 1280 pixels shows.
+func (b *browser) window(name string, height int64) {
 	b.t.Helper()
-	b.shoot(strings.TrimSuffix(name, ".png"))
+	b.do(called(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "light"}}}), chromedp.EmulateViewport(1280, height))
+	b.shoot(name, false)
+	b.do(chromedp.EmulateViewport(1280, 900))
 }
