@@ -84,16 +84,17 @@ func TestReleaserLiesAboutAnImport(t *testing.T) {
 			unlist(manifest, releaseFile)
 		}, "manifest"},
 		"an archive in a built package": {built.clone(), func(m *memory, manifest *release.Manifest) {
-			m.put(archiveFile, []byte("x"))
-			list(manifest, archiveFile, release.RoleArchive)
+			attach(t, m, manifest, key, archiveFile)
 		}, "manifest"},
 		"an attestation in a built package": {built.clone(), func(m *memory, manifest *release.Manifest) {
-			m.put(attestFile, attestation(evidence.Provenance, manifest.Files[0].SHA256))
+			m.put(attestFile, attestation(evidence.Provenance, evidence.SHA256(m.files[manifest.Binaries[0].Path])))
 			list(manifest, attestFile, release.RoleAttestation)
 		}, "manifest"},
 		"an archive elsewhere": {importing(t), func(m *memory, manifest *release.Manifest) {
-			m.put("bin/more.tar.gz", []byte("x"))
-			list(manifest, "bin/more.tar.gz", release.RoleArchive)
+			attach(t, m, manifest, key, "bin/more.tar.gz")
+			restate(t, m, key, func(s *evidence.Statement[release.ReleaseClaim]) {
+				s.Subject = append(s.Subject, evidence.FileSubject("bin/more.tar.gz", evidence.SHA256([]byte("x"))))
+			})
 		}, "manifest"},
 		"a statement without the archive": {importing(t), func(m *memory, manifest *release.Manifest) {
 			restate(t, m, key, func(s *evidence.Statement[release.ReleaseClaim]) { s.Subject = s.Subject[1:] })
@@ -108,7 +109,7 @@ func TestReleaserLiesAboutAnImport(t *testing.T) {
 			m.put(attestFile, attestation(evidence.Provenance, strings.Repeat("0", 64)))
 		}, "attestation"},
 		"an attestation that reads as ours": {importing(t), func(m *memory, manifest *release.Manifest) {
-			m.put(attestFile, attestation(evidence.ReleaseEvidence, manifest.Files[0].SHA256))
+			m.put(attestFile, attestation(evidence.ReleaseEvidence, evidence.SHA256(m.files[manifest.Binaries[0].Path])))
 		}, "attestation"},
 		"an attestation that is none": {importing(t), func(m *memory, manifest *release.Manifest) { m.put(attestFile, []byte("{}")) }, "attestation"},
 		"another main package":        {importing(t), func(m *memory, manifest *release.Manifest) { manifest.Binaries[0].Main += "/x" }, "build-info"},
@@ -135,6 +136,15 @@ func TestReleaserLiesAboutAnImport(t *testing.T) {
 			}
 		})
 	}
+}
+
+// attach adds an archive with its signature.
+func attach(t *testing.T, m *memory, manifest *release.Manifest, key *keys.Private, path string) {
+	t.Helper()
+	m.put(path, []byte("x"))
+	list(manifest, path, release.RoleArchive)
+	m.put(release.BundlePath(path), bundle(t, key, evidence.NewStatement(evidence.DetachedSignature, []evidence.Subject{evidence.FileSubject(path, evidence.SHA256([]byte("x")))}, struct{}{})))
+	list(manifest, release.BundlePath(path), release.RoleSignature)
 }
 
 func list(m *release.Manifest, path string, role release.Role) {
