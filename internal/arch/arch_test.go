@@ -63,7 +63,7 @@ var belowRelease = []string{"release/archive", "release/sbom", "release/provenan
 
 // Adapters implement an interface of the package above them; only cmd, other
 // adapters and tests import them.
-var adapters = []string{"release/gobuild", "release/dist", "release/rebuild", "evidence/sqlite", "evidence/keyless", "evidence/keys"}
+var adapters = []string{"release/gobuild", "release/dist", "release/rebuild", "release/fromdist", "evidence/sqlite", "evidence/keyless", "evidence/keys"}
 
 func TestBytesOnlyRoomsImportNothingOfRollproof(t *testing.T) {
 	pkgs := load(t)
