@@ -168,3 +168,23 @@ func TestMissingChanges(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// That a release was observed before it was taken away says nothing of what is there
+// once it is back.
+func TestUnseenAfterRollback(t *testing.T) {
+	s := newStage(t)
+	first := s.promoted("v1.0.0", "CHG-1")
+	s.populate("staging")
+	c := Capture{Environment: "production", Ring: "staging", ChangeRecord: "CHG-1", Status: StatusStaged, Execution: first.Digest}
+	st := s.newRollout("operator", "v1.0.0", c)
+	s.do(act(s.world, "operator", st))
+	s.after(time.Minute)
+	s.do(s.observation("observer", st.Predicate.ID, s.inventory(st.Predicate.ID)))
+	s.finds("execution-without-observation")
+	s.promoted("v1.1.0", "CHG-2")
+	back := s.rollbackRequest()
+	s.do(s.yes("yes-1", back.Digest))
+	s.do(s.yes("yes-2", back.Digest))
+	s.do(s.rollbackAs("executor", back.Digest, s.enaction()))
+	s.finds("execution-without-observation", "|v1.0.0|staging|linux-runner|rollback, and no observation", "|v1.0.0|staging|mac-laptop|rollback")
+}
