@@ -72,10 +72,13 @@ func signedBy[P any](h *hand, name string, s evidence.Statement[P], err error) *
 // step makes one act; nil where what it would be about is not there.
 func (h *hand) step() *Act {
 	h.after(time.Duration(h.Intn(60)) * time.Minute)
+	if a := h.insisting(); a != nil {
+		return a
+	}
 	switch n := h.Intn(100); {
 	case n < 14:
 		return h.requesting()
-	case n < 56:
+	case n < 55:
 		return h.approving()
 	case n < 57:
 		return h.denying()
@@ -93,6 +96,23 @@ func (h *hand) step() *Act {
 		return h.ruling()
 	}
 	return h.again()
+}
+
+// insisting asks for a denied plan again, and approves and executes it, more often than
+// chance would.
+func (h *hand) insisting() *Act {
+	if len(h.s.asked) == 0 || h.Intn(2) == 0 {
+		return nil
+	}
+	switch p := h.s.petitions[h.s.asked[len(h.s.asked)-1]]; {
+	case p.denial() != nil:
+		return h.requesting()
+	case len(p.denied) > 0 && p.closed(h.now) == "" && len(p.votes) < 6:
+		return h.approving()
+	case len(p.denied) > 0 && p.closed(h.now) == "":
+		return h.executing()
+	}
+	return nil
 }
 
 func (h *hand) requesting() *Act {
@@ -297,6 +317,7 @@ func TestNoExecutionWithoutQuorum(t *testing.T) {
 			}
 		}
 		h.checkReplays(seed)
+		reached["denied and executed"] += b.denied
 		for _, a := range b.legal {
 			reached[a.PredicateType]++
 		}
@@ -311,6 +332,9 @@ func TestNoExecutionWithoutQuorum(t *testing.T) {
 		if reached[predicateType] == 0 {
 			t.Errorf("no legal %s: %v", predicateType, reached)
 		}
+	}
+	if reached["denied and executed"] == 0 {
+		t.Errorf("no denied plan was asked again, approved by one more and executed: %v", reached)
 	}
 	for _, c := range []Code{CodeEvidence, CodeApproval, CodeRule, CodeConflict} {
 		if reached[fmt.Sprintf("illegal %s %d", PromotionExecutionType, c)] == 0 {

@@ -38,6 +38,8 @@ type books struct {
 	legal []Act
 	lines []line
 	holds map[string]string // staging: target to manifest
+	// denied counts executions of plans that stay denied.
+	denied int
 }
 
 func (b *books) read(a Act) {
@@ -119,6 +121,7 @@ func (b *books) checkExecution(a Act, l line) {
 	}
 	if denied {
 		need++
+		b.denied++
 	}
 	persons := b.persons(l.Predicate.Request, request, l.Predicate.Actor.Person, a.Recorded)
 	if len(persons) < need {
