@@ -44,6 +44,7 @@ func newAPI(s *Server) *api {
 	a.rolloutRoutes()
 	a.actRoutes()
 	a.describeTiles()
+	a.describeNulls()
 	s.handle("GET /openapi.json", access.Rule{Scope: access.Read}, func(w http.ResponseWriter, _ *http.Request) { a.describe(w) })
 	return a
 }

@@ -1,9 +1,11 @@
 package httpapi
 
 import (
+	"net/http"
 	"sync"
 	"time"
 
+	"github.com/rollproof/rollproof/internal/access"
 	"golang.org/x/time/rate"
 )
 
@@ -11,6 +13,7 @@ import (
 const (
 	DefaultRate = 50 // of one credential
 	addressRate = 5  // of one address without a credential that counts
+	healthRate  = 20 // of one address that asks whether the server is well
 	maxLimiters = 10_000
 )
 
@@ -32,15 +35,28 @@ func (l *limits) credential(id string) bool {
 	return l.of("credential "+id, l.rate, max(int(2*l.rate), 1)).AllowN(l.now(), 1)
 }
 
-// address reports whether one more request of an address is answered. Of one that shows
-// a credential nothing is taken before the credential is found not to count; it is let
-// through only while the address has something left.
-func (l *limits) address(address string, carries bool) bool {
-	limiter := l.of("address "+address, addressRate, 4*addressRate)
-	if carries {
-		return limiter.TokensAt(l.now()) >= 1
+// health reports whether one more question of an address after the server's health is
+// answered.
+func (l *limits) health(address string) bool {
+	return l.of("health "+address, healthRate, 2*healthRate).AllowN(l.now(), 1)
+}
+
+// address reports whether one more request of an address is answered.
+func (l *limits) address(address string) bool {
+	return l.of("address "+address, addressRate, 4*addressRate).AllowN(l.now(), 1)
+}
+
+// denied reports whether one more request that did not get through is answered with the
+// reason. One with a credential that does not count is its address's; credentials that
+// do are never held back for what others do at the same address, which can be a proxy.
+func (l *limits) denied(r *http.Request, d *access.Denial, address string) bool {
+	switch {
+	case d.Status == http.StatusForbidden:
+		return l.credential(d.Caller.Credential)
+	case carries(r):
+		return l.address(address)
 	}
-	return limiter.AllowN(l.now(), 1)
+	return true
 }
 
 // of finds a limiter. Where there are too many, those that are full again go: they

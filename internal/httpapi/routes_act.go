@@ -37,14 +37,14 @@ var actErrors = []int{http.StatusConflict, http.StatusRequestEntityTooLarge}
 type askBody struct{ Body service.Ask }
 
 type askAbout struct {
-	named
+	Named
 	Body service.Ask
 }
 
 type submissionBody struct{ Body service.Submission }
 
 type submissionAbout struct {
-	named
+	Named
 	Body service.Submission
 }
 

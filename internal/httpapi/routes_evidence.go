@@ -63,13 +63,13 @@ func (s *search) query() (evidence.Query, error) {
 	return q, nil
 }
 
-// A named record.
-type named struct {
+// Named is the record, or the act, that a path names.
+type Named struct {
 	ID string `path:"id" minLength:"1" maxLength:"200" doc:"digest of the record or of its act, or at least 8 hex digits of one"`
 }
 
 type namedArtifact struct {
-	named
+	Named
 	Name string `path:"name" minLength:"1" maxLength:"1000" doc:"as the list of artifacts has it (a slash as %2F), or its digest"`
 }
 
@@ -94,22 +94,22 @@ func (a *api) evidenceRoutes() {
 			return a.of(ctx).AddEvidence(ctx, in.Body.Envelope)
 		})
 	register(a, route{method: "GET", path: "/evidence/{id}", id: "showRecord", summary: "what a record's envelope says", scope: access.Read},
-		func(ctx context.Context, in *named) (evidence.RecordDocument, error) {
+		func(ctx context.Context, in *Named) (evidence.RecordDocument, error) {
 			return a.of(ctx).Record(ctx, in.ID)
 		})
 	stream(a, route{method: "GET", path: "/evidence/{id}/envelope", id: "getEnvelope", summary: "the exact bytes of a record's envelope", scope: access.Read}, bundleType,
-		func(ctx context.Context, in *named) (func(http.ResponseWriter, *http.Request), error) {
+		func(ctx context.Context, in *Named) (func(http.ResponseWriter, *http.Request), error) {
 			data, err := a.of(ctx).Envelope(ctx, in.ID)
 			return sendBytes(data, bundleType), err
 		})
 	register(a, route{method: "GET", path: "/evidence/{id}/lineage", id: "showLineage", summary: "what a record stands on, and what stands on it", scope: access.Read},
-		func(ctx context.Context, in *named) (evidence.Lineage, error) { return a.of(ctx).Lineage(ctx, in.ID) })
+		func(ctx context.Context, in *Named) (evidence.Lineage, error) { return a.of(ctx).Lineage(ctx, in.ID) })
 	register(a, route{method: "GET", path: "/evidence/{id}/verification", id: "verifyRecord", summary: "verify a record again", scope: access.Read},
-		func(ctx context.Context, in *named) (evidence.VerifyDocument, error) {
+		func(ctx context.Context, in *Named) (evidence.VerifyDocument, error) {
 			return a.of(ctx).Verify(ctx, in.ID)
 		})
 	register(a, route{method: "GET", path: "/evidence/{id}/artifacts", id: "listArtifacts", summary: "the files of a record, their integrity, and whether a rollout is ready", scope: access.Read},
-		func(ctx context.Context, in *named) (service.Artifacts, error) {
+		func(ctx context.Context, in *Named) (service.Artifacts, error) {
 			return a.of(ctx).Artifacts(ctx, in.ID)
 		})
 	stream(a, route{method: "GET", path: "/evidence/{id}/artifacts/{name}", id: "getArtifact", summary: "a file of a record", scope: access.Read, errors: []int{http.StatusRequestedRangeNotSatisfiable}}, "application/octet-stream",
@@ -118,10 +118,10 @@ func (a *api) evidenceRoutes() {
 			return sendContent(c), err
 		})
 	stream(a, route{method: "GET", path: "/evidence/{id}/artifact-bundle", id: "getBundle", summary: "all files of a record as a zip", scope: access.Read, errors: []int{http.StatusRequestedRangeNotSatisfiable}}, "application/zip",
-		func(ctx context.Context, in *named) (func(http.ResponseWriter, *http.Request), error) {
+		func(ctx context.Context, in *Named) (func(http.ResponseWriter, *http.Request), error) {
 			c, err := a.of(ctx).OpenBundle(ctx, in.ID)
 			return sendContent(c), err
 		})
 	register(a, route{method: "GET", path: "/releases/{id}", id: "showRelease", summary: "the package of a release: manifest, modules, provenance", scope: access.Read},
-		func(ctx context.Context, in *named) (service.Release, error) { return a.of(ctx).Release(ctx, in.ID) })
+		func(ctx context.Context, in *Named) (service.Release, error) { return a.of(ctx).Release(ctx, in.ID) })
 }

@@ -34,7 +34,7 @@ func (a *api) logRoutes() {
 			return sendBytes(data, "application/octet-stream"), err
 		})
 	register(a, route{method: "GET", path: "/evidence/{id}/proof", id: "proveRecord", summary: "the proof that a record is in the newest checkpoint's tree", scope: access.Read},
-		func(ctx context.Context, in *named) (checkpoint.ProofDocument, error) {
+		func(ctx context.Context, in *Named) (checkpoint.ProofDocument, error) {
 			return a.of(ctx).Prove(ctx, in.ID)
 		})
 	a.eventRoutes()

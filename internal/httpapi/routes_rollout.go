@@ -8,19 +8,19 @@ import (
 	"github.com/rollproof/rollproof/rollout"
 )
 
-// A project that is asked about.
-type project struct {
+// OfProject is the project that is asked about.
+type OfProject struct {
 	Project string `query:"project" maxLength:"100" doc:"default: the store's only one"`
 }
 
 type ringPair struct {
-	project
+	OfProject
 	A string `query:"a" required:"true" maxLength:"100"`
 	B string `query:"b" required:"true" maxLength:"100"`
 }
 
 type target struct {
-	project
+	OfProject
 	Target      string `path:"target" maxLength:"100" doc:"deployment target"`
 	Environment string `query:"environment" maxLength:"100"`
 	Ring        string `query:"ring" maxLength:"100"`
@@ -38,7 +38,7 @@ func (a *api) rolloutRoutes() {
 			return projects{list}, err
 		})
 	register(a, route{method: "GET", path: "/rings", id: "showRings", summary: "what is in each ring", scope: access.Read},
-		func(ctx context.Context, in *project) (rollout.Rings, error) {
+		func(ctx context.Context, in *OfProject) (rollout.Rings, error) {
 			return a.of(ctx).Rings(ctx, in.Project)
 		})
 	register(a, route{method: "GET", path: "/rings/difference", id: "diffRings", summary: "compare what two rings hold", scope: access.Read},
@@ -50,27 +50,27 @@ func (a *api) rolloutRoutes() {
 			return a.of(ctx).History(ctx, in.Project, in.Environment, in.Ring, in.Target)
 		})
 	register(a, route{method: "GET", path: "/rollouts", id: "listRollouts", summary: "the rollouts of a project", scope: access.Read},
-		func(ctx context.Context, in *project) (service.RolloutList, error) {
+		func(ctx context.Context, in *OfProject) (service.RolloutList, error) {
 			return a.of(ctx).Rollouts(ctx, in.Project)
 		})
 	register(a, route{method: "GET", path: "/rollouts/{id}", id: "showRollout", summary: "a rollout: readiness with every reason, coverage, history", scope: access.Read},
-		func(ctx context.Context, in *named) (service.RolloutView, error) {
+		func(ctx context.Context, in *Named) (service.RolloutView, error) {
 			return a.of(ctx).Rollout(ctx, in.ID)
 		})
 	register(a, route{method: "GET", path: "/promotion-requests", id: "listRequests", summary: "the requests of a project", scope: access.Read},
-		func(ctx context.Context, in *project) (rollout.ApprovalList, error) {
+		func(ctx context.Context, in *OfProject) (rollout.ApprovalList, error) {
 			return a.of(ctx).Requests(ctx, in.Project)
 		})
 	register(a, route{method: "GET", path: "/promotion-requests/{id}", id: "showRequest", summary: "a request, who has signed, and whether its rollout is ready", scope: access.Read},
-		func(ctx context.Context, in *named) (rollout.ApprovalShow, error) {
+		func(ctx context.Context, in *Named) (rollout.ApprovalShow, error) {
 			return a.of(ctx).Request(ctx, in.ID)
 		})
 	register(a, route{method: "GET", path: "/promotion-executions", id: "listExecutions", summary: "the executions of a project", scope: access.Read},
-		func(ctx context.Context, in *project) (service.ExecutionList, error) {
+		func(ctx context.Context, in *OfProject) (service.ExecutionList, error) {
 			return a.of(ctx).Executions(ctx, in.Project)
 		})
 	register(a, route{method: "GET", path: "/promotion-executions/{id}", id: "showExecution", summary: "an execution with approvals, request, rollout, change and rollback", scope: access.Read},
-		func(ctx context.Context, in *named) (service.Execution, error) {
+		func(ctx context.Context, in *Named) (service.Execution, error) {
 			return a.of(ctx).Execution(ctx, in.ID)
 		})
 }

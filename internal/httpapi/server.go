@@ -135,7 +135,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	address := addressOf(r)
-	if !s.limits.address(address, carries(r)) {
+	if !s.asked(r, address) {
 		s.tooMany(w, r, access.Caller{})
 		return
 	}
@@ -161,6 +161,17 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	s.options.Log.served(r, pattern, caller, address)
 	r.Body = http.MaxBytesReader(w, r.Body, bodyLimit(pattern))
 	s.mux.ServeHTTP(w, r.WithContext(access.WithCaller(r.Context(), caller)))
+}
+
+// asked takes a request without a credential from what its address may ask.
+func (s *Server) asked(r *http.Request, address string) bool {
+	switch {
+	case carries(r):
+		return true
+	case r.URL.Path == "/healthz" || r.URL.Path == "/readyz":
+		return s.limits.health(address)
+	}
+	return s.limits.address(address)
 }
 
 // bodyLimit is how many bytes a body may have: base64 takes a third more.
@@ -238,7 +249,7 @@ func (p *statusProbe) WriteHeader(status int)      { p.status = status }
 
 // deny answers for a request that the gate did not let through.
 func (s *Server) deny(w http.ResponseWriter, r *http.Request, d *access.Denial, address string) {
-	if carries(r) && !s.limits.address(address, false) {
+	if !s.limits.denied(r, d, address) {
 		s.tooMany(w, r, d.Caller)
 		return
 	}
