@@ -160,17 +160,3 @@ func badStore(err error) error {
 	}
 	return err
 }
-
-// several completes a command as verb does, for at least min arguments of one sort.
-func (p *program) several(c *cli.Command, min int, argument string) *cli.Command {
-	action := withStoreURL(c.Action)
-	c = p.verb(c)
-	c.ArgsUsage = argument + "…"
-	c.Action = func(ctx *cli.Context) error {
-		if ctx.Args().Len() < min {
-			return usagef("see "+ctx.Command.HelpName+" --help", "%s takes %s…, none given", ctx.Command.HelpName, argument)
-		}
-		return action(ctx)
-	}
-	return c
-}

@@ -128,24 +128,68 @@ func (p *program) group(name, usage string, verbs ...*cli.Command) *cli.Command 
 	}
 }
 
-// verb completes a command: --json, errors for wrong usage, and the number of
-// arguments that it takes.
+// verb completes a command that takes exactly these arguments.
 func (p *program) verb(c *cli.Command, arguments ...string) *cli.Command {
-	action := c.Action
+	c.ArgsUsage = strings.Join(arguments, " ")
+	return p.complete(c, func(ctx *cli.Context) error {
+		if n := ctx.Args().Len(); n != len(arguments) {
+			return usagef("see "+ctx.Command.HelpName+" --help", "%s takes %s, %d given", ctx.Command.HelpName, countArguments(arguments), n)
+		}
+		return nil
+	})
+}
+
+// several completes a command that takes any number of arguments, min at least.
+func (p *program) several(c *cli.Command, min int, argument string) *cli.Command {
+	c.ArgsUsage = argument + "…"
+	return p.complete(c, func(ctx *cli.Context) error {
+		if ctx.Args().Len() < min {
+			return usagef("see "+ctx.Command.HelpName+" --help", "%s takes %s…, none given", ctx.Command.HelpName, argument)
+		}
+		return nil
+	})
+}
+
+// complete gives a command --json, the store's other name, and errors for wrong usage.
+func (p *program) complete(c *cli.Command, count cli.ActionFunc) *cli.Command {
+	action, required := c.Action, demanded(c.Flags)
 	if _, keeps := flagNamed(c.Flags, "sqlite"); keeps {
 		c.Flags, action = append(c.Flags, storeURLFlag()), withStoreURL(action)
 	}
-	c.ArgsUsage = strings.Join(arguments, " ")
 	c.HideHelpCommand = true
 	c.OnUsageError = usageError
 	c.Flags = append(c.Flags, &cli.BoolFlag{Name: "json", Usage: "print the result as one JSON document", Destination: &p.json})
 	c.Action = func(ctx *cli.Context) error {
-		if n := ctx.Args().Len(); n != len(arguments) {
-			return usagef("see "+ctx.Command.HelpName+" --help", "%s takes %s, %d given", ctx.Command.HelpName, countArguments(arguments), n)
+		if err := count(ctx); err != nil {
+			return err
+		}
+		for _, name := range required {
+			if !ctx.IsSet(name) {
+				return usagef("see "+ctx.Command.HelpName+" --help", "%s needs --%s", ctx.Command.HelpName, name)
+			}
 		}
 		return action(ctx)
 	}
 	return c
+}
+
+// demanded takes over the flags that a command can't do without: what the parser says
+// of a missing one is no usage error.
+func demanded(flags []cli.Flag) []string {
+	var names []string
+	for _, f := range flags {
+		switch f := f.(type) {
+		case *cli.StringFlag:
+			if f.Required {
+				f.Required, names = false, append(names, f.Name)
+			}
+		case *cli.StringSliceFlag:
+			if f.Required {
+				f.Required, names = false, append(names, f.Name)
+			}
+		}
+	}
+	return names
 }
 
 func countArguments(names []string) string {
