@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -116,6 +117,14 @@ func TestRoutesNeedScopes(t *testing.T) {
 		path = regexp.MustCompile(`\{[a-z$]+\}`).ReplaceAllString(path, "approval")
 		if path == "/approval" {
 			path = "/"
+		}
+		free := []string{"POST /login", "POST /logout", "POST /theme", "GET /login", "GET /assets/{digest}/{file}"}
+		reading := method == "GET" || pattern == "POST /draft" // sends back what the form holds
+		switch {
+		case rule.Open != slices.Contains(free, pattern):
+			t.Errorf("%s is open: %t", pattern, rule.Open)
+		case !rule.Open && reading != (rule.Scope == access.Read):
+			t.Errorf("%s needs the scope %q", pattern, rule.Scope)
 		}
 		answer, _ := nobody.send(method, path, "", nil)
 		login := answer.StatusCode == http.StatusSeeOther && strings.HasPrefix(answer.Header.Get("Location"), "/login?next=")

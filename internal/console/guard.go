@@ -63,19 +63,19 @@ func tokenInAddress(u *url.URL) bool {
 	return false
 }
 
-// localPath returns where to go after signing in: a path of this console, "/" for
-// anything that a browser could read as another place.
+// localPath returns where to go after signing in: a path of this console in its plain
+// form, "/" for anything that a browser could read as another place.
 func localPath(next string) string {
-	u, err := url.Parse(next)
-	if err != nil || u.Scheme != "" || u.Host != "" || u.Opaque != "" || u.User != nil || !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") {
-		return "/"
-	}
 	for _, r := range next {
 		if r == '\\' || r <= ' ' || r == 0x7f {
 			return "/"
 		}
 	}
-	if clean := path.Clean(u.Path); strings.HasPrefix(clean, "//") || strings.ContainsAny(u.Path, "\\") || strings.HasPrefix(u.Path, "//") {
+	u, err := url.Parse(next)
+	if err != nil || u.Scheme != "" || u.Host != "" || u.Opaque != "" || u.User != nil || strings.Contains(u.Path, "\\") {
+		return "/"
+	}
+	if clean := path.Clean("/" + u.Path); clean != u.Path && clean+"/" != u.Path {
 		return "/"
 	}
 	return next

@@ -108,9 +108,9 @@ func TestPromotionInBrowsers(t *testing.T) {
 	verifier.look("request-approved")
 	verifier.open(server.URL + "/rings/hello")
 	verifier.look("rings-approved")
-	verifier.window("console-rings", 760)
+	verifier.window("console-rings", 740)
 	verifier.open(server.URL + address)
-	verifier.window("console-request", 980)
+	verifier.window("console-request", 880)
 	w.run("rollproof release execute-rollout-promotion " + strings.TrimPrefix(address, "/request/") + " --key ../trust/keys/operator.pem")
 	verifier.open(server.URL + "/rings/hello")
 	if got := verifier.text(".ring:nth-child(3)"); !strings.Contains(got, "v1.5.0") || strings.Contains(got, "v1.4.2") {
@@ -154,7 +154,7 @@ func (b *browser) keptItsKeys(server string) {
 // window writes a picture for the README: what a light window of 1280 pixels shows.
 func (b *browser) window(name string, height int64) {
 	b.t.Helper()
-	b.do(called(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "light"}}}), chromedp.EmulateViewport(1280, height))
+	b.do(called(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "light"}, {Name: "prefers-reduced-motion", Value: "reduce"}}}), chromedp.EmulateViewport(1280, height))
 	b.shoot(name, false)
 	b.do(chromedp.EmulateViewport(1280, 900))
 }

@@ -24,6 +24,7 @@ type column struct {
 	Held     []heldTarget
 	Underway []underway
 	Asked    []rollout.RequestStatus // open requests into this ring
+	Dates    []rollout.Due           // beside the ends of requests, which stand with them
 }
 
 type heldTarget struct {
@@ -69,6 +70,11 @@ func (c *Console) columns(r *http.Request, board rollout.Rings) ([]column, error
 	var columns []column
 	for i, ring := range board.Rings {
 		col := column{RingView: ring, First: i == 0}
+		for _, d := range ring.Due {
+			if d.What != rollout.DueRequest {
+				col.Dates = append(col.Dates, d)
+			}
+		}
 		for _, t := range ring.Targets {
 			col.Held = append(col.Held, held(t, c.Now()))
 		}
