@@ -107,7 +107,7 @@ func TestRoutesNeedScopes(t *testing.T) {
 	w := newWorld(t)
 	s := w.serve(farApart)
 	reader := *s
-	reader.token = w.token(s.service, access.Read)
+	reader.token = w.token(s.service, []access.Scope{access.Read})
 	nobody, reads := s.client(t), reader.signedIn(t)
 	for pattern, rule := range s.table {
 		method, path, _ := strings.Cut(pattern, " ")
@@ -137,6 +137,24 @@ func TestRoutesNeedScopes(t *testing.T) {
 		answer, _ = reads.send(method, path, "", nil)
 		if refused := answer.StatusCode == http.StatusForbidden; refused != (rule.Scope != access.Read) {
 			t.Errorf("%s, which needs %s, with a token that reads: %s", pattern, rule.Scope, answer.Status)
+		}
+	}
+}
+
+// A token of one project shows nothing of another one.
+func TestLimitedToken(t *testing.T) {
+	w := newWorld(t)
+	s := w.serve(nil)
+	limited := *s
+	limited.token = w.token(s.service, access.Scopes, "other")
+	c := limited.signedIn(t)
+	for _, p := range w.pages() {
+		switch p.name {
+		case "keys", "log", "fault": // show nothing of a project
+			continue
+		}
+		if _, body := c.send("GET", p.path, "", nil); strings.Contains(body, "v1.5.0") || strings.Contains(body, "hello-linux") || strings.Contains(body, "CHG-1") && !strings.Contains(p.path, "CHG-1") {
+			t.Errorf("%s shows something of project hello", p.name)
 		}
 	}
 }

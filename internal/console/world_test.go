@@ -137,8 +137,9 @@ func (w *world) trust() (*trust.Chain, trust.Authority, error) {
 	return chain, authority, err
 }
 
-// token records a token of ada's, signed by the policy role, and returns its text.
-func (w *world) token(s service.Service, scopes ...access.Scope) string {
+// token records a token of ada's, signed by the policy role, and returns its text. It
+// is for the named projects, or for all.
+func (w *world) token(s service.Service, scopes []access.Scope, projects ...string) string {
 	w.t.Helper()
 	pem, err := os.ReadFile(filepath.Join(w.dir, "trust", "keys", "policy.pem"))
 	if err != nil {
@@ -159,7 +160,7 @@ func (w *world) token(s service.Service, scopes ...access.Scope) string {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	statement, err := access.NewToken(head, secret, access.Grant{Owner: "ada", Scopes: scopes, NotBefore: now, Expires: now.AddDate(0, 0, 7)})
+	statement, err := access.NewToken(head, secret, access.Grant{Owner: "ada", Scopes: scopes, Projects: projects, NotBefore: now, Expires: now.AddDate(0, 0, 7)})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -204,7 +205,7 @@ func (w *world) serve(wrap func(http.Handler) http.Handler) *site {
 		chain, authority, err := w.trust()
 		return access.Root{Chain: chain, Authority: authority}, err
 	}, time.Now)
-	s := &site{token: w.token(local, access.Read, access.Operate), service: local, store: store,
+	s := &site{token: w.token(local, []access.Scope{access.Read, access.Operate}), service: local, store: store,
 		gate: &access.Gate{Tokens: tokens, Sessions: access.NewSessions(tokens, time.Now, rand.Reader, false)}}
 	c, err := console.New(console.Options{Service: local, Catalog: known, Gate: s.gate, Now: time.Now, Log: slog.New(slog.NewTextHandler(w.t.Output(), nil))})
 	if err != nil {
