@@ -92,3 +92,33 @@ func TestTimeRunsOut(t *testing.T) {
 		t.Errorf("packaging with a key past its last day: exit code %d, expected 4", code)
 	}
 }
+
+// A machine's clock that was set back or forward executes nothing.
+func TestPromotionClocks(t *testing.T) {
+	s := shop{t: t, dir: t.TempDir()}
+	s.clock = func() time.Time { // keys and package are older than the store
+		if _, err := os.Stat(filepath.Join(s.dir, ".rollproof")); err != nil {
+			return time.Now().Add(-48 * time.Hour)
+		}
+		return time.Now()
+	}
+	request := s.approved()
+	execute := []string{"release", "execute-rollout-promotion", request, "--key", s.key("operator")}
+	for _, c := range []struct {
+		shift time.Duration
+		code  int
+		words string
+	}{
+		{-24 * time.Hour, 4, "the clock is behind the newest record"},
+		{6 * 24 * time.Hour, 4, "lets it be 24h old"},
+		{8 * 24 * time.Hour, 5, "expired"},
+		{400 * 24 * time.Hour, 3, "expired"},
+	} {
+		s.clock = func() time.Time { return time.Now().Add(c.shift) }
+		if out := s.run(c.code, execute...); !strings.Contains(out, c.words) {
+			t.Errorf("with the clock at %s: got\n%s\nexpected %q", c.shift, out, c.words)
+		}
+	}
+	s.clock = nil
+	s.run(0, execute...)
+}

@@ -19,8 +19,9 @@ import (
 // A shop is a directory with a repository, a trust root and a store, in which
 // commands run in this process.
 type shop struct {
-	t   *testing.T
-	dir string
+	t     *testing.T
+	dir   string
+	clock func() time.Time // nil for this machine's
 }
 
 // run runs a command and wants its exit code.
@@ -36,6 +37,9 @@ func (s shop) run(want int, args ...string) string {
 func (s shop) try(args ...string) (int, string) {
 	var out bytes.Buffer
 	p := newProgram(append([]string{"rollproof"}, args...), s.environ(), strings.NewReader(""), &out, &out)
+	if s.clock != nil {
+		p.clock = s.clock
+	}
 	return p.run(s.t.Context()), out.String()
 }
 
@@ -101,7 +105,7 @@ func TestOneOfTwoExecutionsWins(t *testing.T) {
 	if n, err := strconv.Atoi(os.Getenv("ROLLPROOF_RACES")); err == nil {
 		races = n
 	}
-	s := shop{t, t.TempDir()}
+	s := shop{t: t, dir: t.TempDir()}
 	request := s.approved()
 	for i := range races {
 		copied := filepath.Join(s.dir, fmt.Sprintf("race-%d", i))

@@ -98,7 +98,7 @@ func (s shop) token(args ...string) string {
 // market is one store with a request that nobody has executed, a checkpoint and a token
 // of each scope, served.
 func market(t *testing.T, args ...string) *running {
-	s := shop{t, t.TempDir()}
+	s := shop{t: t, dir: t.TempDir()}
 	s.approved()
 	s.run(0, "evidence", "log", "init", "--name", "example.com/evidence", "--key", s.key("log"))
 	s.run(0, "evidence", "log", "checkpoint", "--key", s.key("log"))
