@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"net"
 	"path/filepath"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"github.com/rollproof/rollproof/evidence/sqlite"
 	"github.com/rollproof/rollproof/evidence/trust"
 	"github.com/rollproof/rollproof/internal/access"
+	"github.com/rollproof/rollproof/internal/console"
 	"github.com/rollproof/rollproof/internal/httpapi"
 	"github.com/rollproof/rollproof/internal/service"
 	"github.com/urfave/cli/v2"
@@ -23,7 +25,7 @@ import (
 func (p *program) serveCommand() *cli.Command {
 	return p.alone(&cli.Command{
 		Name:  "serve",
-		Usage: "present the evidence store as an API over HTTP",
+		Usage: "present the evidence store over HTTP: a console for people, an API for machines",
 		Description: "Nothing but health can be read without a token (rollproof token create). The server holds no key: acts are signed by who makes them, and judged again before they are recorded. " +
 			"It opens no connection of its own. /openapi.json describes the API.",
 		Flags: append(rootFlags(), storeFlag(),
@@ -93,9 +95,14 @@ func (p *program) server(ctx *cli.Context, a *acting, store *sqlite.Store, logs 
 		},
 	})
 	tokens := access.NewTokens(store, root, p.clock)
+	gate := &access.Gate{Tokens: tokens, Sessions: access.NewSessions(tokens, p.clock, rand.Reader, config != nil), ReadPublic: ctx.Bool("read-public")}
+	pages, err := console.New(console.Options{Service: local, Catalog: a.Catalog, Gate: gate, Now: p.clock, Log: slog.New(slog.NewTextHandler(p.stderr, nil))})
+	if err != nil {
+		return nil, err
+	}
 	return httpapi.New(httpapi.Options{
-		Service: local, Catalog: a.Catalog, Hosts: hostNames(ctx), Rate: ctx.Float64("rate"), Log: logs, Now: p.clock, Version: version(),
-		Gate: &access.Gate{Tokens: tokens, Sessions: access.NewSessions(tokens, p.clock, rand.Reader, config != nil), ReadPublic: ctx.Bool("read-public")},
+		Service: local, Catalog: a.Catalog, Gate: gate, Hosts: hostNames(ctx), Rate: ctx.Float64("rate"), Log: logs, Now: p.clock, Version: version(),
+		Mount: pages.Mount, Denied: pages.Denied,
 	})
 }
 
