@@ -1,13 +1,16 @@
 #!/usr/bin/env bash
 # The whole chain on a clone of this repository: package, verify, capture, observe,
 # request, approve by two, execute, search; then tamper, and be refused. Takes throw-away
-# keys of five persons and leaves nothing behind but what DEMO_DIR names, if it is set.
+# keys of five persons. What it made stays in build/demo, or in DEMO_DIR, to be looked at.
 set -euo pipefail
 
 repository=$(git -C "$(dirname "$0")" rev-parse --show-toplevel)
-work=${DEMO_DIR:-$(mktemp -d)}
-mkdir -p "$work"
-[ -n "${DEMO_DIR:-}" ] || trap 'rm -rf "$work"' EXIT
+if [ -z "${DEMO_DIR:-}" ]; then
+  DEMO_DIR=$repository/build/demo
+  rm -rf "$DEMO_DIR"
+fi
+mkdir -p "$DEMO_DIR"
+work=$(cd "$DEMO_DIR" && pwd)
 export XDG_CONFIG_HOME="$work/config" XDG_STATE_HOME="$work/state"
 
 say() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
@@ -93,3 +96,12 @@ sed -i s/CHG-123/CHG-124/ ../edited/managed-endpoint-rollout-evidence.json
 (cd ../edited && sha256sum managed-endpoint-rollout-evidence.json managed-endpoint-rollout-evidence.json.sigstore.json managed-endpoint-rollout-evidence.md > checksums.txt)
 refused 3 rollproof release verify-rollout ../edited --package "$package"
 say "refused: the demo is complete"
+
+say "a token, signed by the policy role, for the console on this store"
+token=$(rollproof token create --owner observer --scope read --expires 1d --key "$(key policy)")
+rm -rf ../copy ../edited
+cat <<EOF
+cd '$work/rollproof'
+XDG_CONFIG_HOME='$work/config' XDG_STATE_HOME='$work/state' ../bin/rollproof serve
+then open http://127.0.0.1:8080 and sign in with $token
+EOF
