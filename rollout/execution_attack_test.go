@@ -172,6 +172,9 @@ func TestWrongRoles(t *testing.T) {
 		s.do(s.yes("yes-2", r.Digest))
 		s.deny(s.executionAs("yes-3", r.Digest, s.enaction()), CodeEvidence, "not an operator or a breakglass key")
 		s.deny(s.executionAs("asker", r.Digest, s.enaction()), CodeEvidence, "not an operator or a breakglass key")
+		s.do(act(s.world, "policy-2", must[evidence.Statement[Hold]](t)(s.s.HoldRing(s.by("policy-2"), s.ring("staging"), "audit"))))
+		s.deny(act(s.world, "executor", must[evidence.Statement[Lift]](t)(s.s.Lift(s.by("executor"), s.s.Holds()[0], "over"))), CodeEvidence, "is an operator, not a policy key")
+		s.deny(s.execution(r.Digest), CodeRule, "is held by owner")
 	})
 }
 

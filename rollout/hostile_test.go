@@ -14,6 +14,7 @@ import (
 
 	"github.com/rollproof/rollproof/evidence"
 	"github.com/rollproof/rollproof/evidence/envelope"
+	"github.com/rollproof/rollproof/release"
 	"github.com/rollproof/rollproof/schemas"
 )
 
@@ -142,6 +143,29 @@ func TestHeadsAndBeginnings(t *testing.T) {
 	c.Status = StatusSucceeded
 	if _, err := NewRollout(w.head("operator"), packageOf(t, "v1.0.0"), w.s, c); err == nil || !strings.Contains(err.Error(), `begins planned or staged, not "succeeded"`) {
 		t.Error(err)
+	}
+}
+
+// Evidence that names nothing proves nothing.
+func TestEmptiedEvidence(t *testing.T) {
+	w := newWorld(t)
+	w.populate("pilot")
+	for words, empty := range map[string]func(*Rollout){
+		"properties/targets: minItems":      func(r *Rollout) { r.Targets = []Target{} },
+		"properties/sha256":                 func(r *Rollout) { r.Targets[0].SHA256 = "" },
+		"properties/verification: minItems": func(r *Rollout) { r.Verification = []release.Check{} },
+		"the rollout's id is":               func(r *Rollout) { r.Manifest = evidence.Digest{} },
+		"the predicate demands":             nil,
+	} {
+		st := w.newRollout("operator", "v1.0.0", pilot())
+		st.Predicate.Targets = slices.Clone(st.Predicate.Targets)
+		if empty == nil {
+			st.Subject = st.Subject[:1]
+		} else {
+			empty(&st.Predicate)
+			st.Subject = st.Predicate.subjects()
+		}
+		w.deny(act(w, "operator", st), CodeEvidence, words)
 	}
 }
 
