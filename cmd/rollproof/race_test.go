@@ -73,6 +73,7 @@ func (s shop) approved() string {
 		t.Fatal(err)
 	}
 	s.run(0, "trust", "import", "trust/trust", "--pin", evidence.DigestOf(root).String())
+	s.run(0, "evidence", "log", "init", "--name", "example.com/evidence", "--key", s.key("log"))
 	s.run(0, "release", "package", "--key", s.key("releaser"), "--trust", "trust/trust", "--target", "linux/amd64")
 	s.run(0, "policy", "sign", "--key", s.key("policy"))
 	s.write("hosts.csv", "id,target\nhost-001.example.com,hello-linux-amd64\n")

@@ -120,8 +120,8 @@ func (r *running) patient(method, path string, body any) exchange {
 
 // Each route takes the scope of its row, no other one will do, and without a credential
 // nothing but health is told.
-func TestRoutesAndScopes(t *testing.T) {
-	r := market(t)
+func testRoutesAndScopes(t *testing.T, m stock) {
+	r := m.open(t)
 	defer r.stop()
 	_, operations := r.described()
 	known := r.known()
@@ -224,8 +224,8 @@ func (r *running) fits(d description, o operation, e exchange) {
 
 // Each route answers as the document describes it, and each error is one that the
 // document has.
-func TestAnswersFitTheirDescription(t *testing.T) {
-	r := market(t)
+func testAnswersFitTheirDescription(t *testing.T, m stock) {
+	r := m.open(t)
 	defer r.stop()
 	d, operations := r.described()
 	known := r.known()
@@ -264,8 +264,8 @@ var hostileValues = []string{
 }
 
 // No value of any parameter makes the server fail.
-func TestNoParameterMakesTheServerFail(t *testing.T) {
-	r := market(t)
+func testNoParameterMakesTheServerFail(t *testing.T, m stock) {
+	r := m.open(t)
 	defer r.stop()
 	d, operations := r.described()
 	known := r.known()

@@ -95,20 +95,65 @@ func (s shop) token(args ...string) string {
 	return doc.Token
 }
 
-// market is one store with a request that nobody has executed, a checkpoint and a token
-// of each scope, served.
-func market(t *testing.T, args ...string) *running {
+// A stock is a store with a request that nobody has executed, a checkpoint and a token
+// of each scope, of which each test has a copy.
+type stock struct {
+	dir    string
+	tokens map[access.Scope]string
+}
+
+func (m stock) copy(t *testing.T) shop {
+	t.Helper()
+	s := shop{t: t, dir: t.TempDir()}
+	if err := os.CopyFS(s.dir, os.DirFS(m.dir)); err != nil {
+		t.Fatal(err)
+	}
+	for _, role := range []string{"policy", "operator", "requester", "approver-ada", "approver-grace", "approver-verifier", "log"} {
+		if err := os.Chmod(s.key(role), 0o600); err != nil { // a copy is readable by others, which commands warn of
+			t.Fatal(err)
+		}
+	}
+	t.Chdir(s.dir)
+	return s
+}
+
+// open serves a copy.
+func (m stock) open(t *testing.T, args ...string) *running {
+	t.Helper()
+	r := m.copy(t).serve(args...)
+	r.tokens = m.tokens
+	return r
+}
+
+func TestServe(t *testing.T) {
 	s := shop{t: t, dir: t.TempDir()}
 	s.approved()
-	s.run(0, "evidence", "log", "init", "--name", "example.com/evidence", "--key", s.key("log"))
 	s.run(0, "evidence", "log", "checkpoint", "--key", s.key("log"))
-	tokens := map[access.Scope]string{}
+	m := stock{s.dir, map[access.Scope]string{}}
 	for _, scope := range access.Scopes {
-		tokens[scope] = s.token("--owner", "ada", "--scope", string(scope))
+		m.tokens[scope] = s.token("--owner", "ada", "--scope", string(scope))
 	}
-	r := s.serve(args...)
-	r.tokens = tokens
-	return r
+	for _, c := range []struct {
+		name string
+		run  func(*testing.T, stock)
+	}{
+		{"TheAPISaysWhatTheCommandsSay", testTheAPISaysWhatTheCommandsSay},
+		{"RoutesAndScopes", testRoutesAndScopes},
+		{"AnswersFitTheirDescription", testAnswersFitTheirDescription},
+		{"NoParameterMakesTheServerFail", testNoParameterMakesTheServerFail},
+		{"ExecutionOverTheAPI", testExecutionOverTheAPI},
+		{"NoExecutionOfADamagedPackage", testNoExecutionOfADamagedPackage},
+		{"IngestOverTheAPI", testIngestOverTheAPI},
+		{"PathTricksFindNothing", testPathTricksFindNothing},
+		{"Bundle", testBundle},
+		{"OtherNamesAndOrigins", testOtherNamesAndOrigins},
+		{"SlowSendersAreLetGo", testSlowSendersAreLetGo},
+		{"Events", testEvents},
+		{"TokensAreRecords", testTokensAreRecords},
+		{"ATokenRowBySQLLetsNobodyIn", testATokenRowBySQLLetsNobodyIn},
+	} {
+		t.Run(c.name, func(t *testing.T) { c.run(t, m) })
+	}
 }
 
 // An exchange is a request and its answer.
@@ -238,8 +283,8 @@ func (r *running) draft(path string, ask service.Ask) service.Draft {
 }
 
 // The API prints what the commands print, byte for byte where no time stands in it.
-func TestTheAPISaysWhatTheCommandsSay(t *testing.T) {
-	r := market(t)
+func testTheAPISaysWhatTheCommandsSay(t *testing.T, m stock) {
+	r := m.open(t)
 	defer r.stop()
 	var page evidence.SearchDocument
 	r.get("/api/v1/evidence?limit=100", &page)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 )
 
@@ -77,15 +78,32 @@ func (g *Gate) bearer(ctx context.Context, text string) (Caller, error) {
 	return g.OIDC.Verify(ctx, text)
 }
 
-// errInURL is why a request with a credential in its URL is refused: URLs are logged,
-// kept in histories and sent to others.
-var errInURL = errors.New("a credential stands in the URL")
+// InURL reports whether a credential stands in the URL of a request, whether it counts
+// or not: URLs are logged, kept in histories and sent to others.
+func InURL(r *http.Request) bool {
+	if r.URL.User != nil || r.URL.Query().Has("access_token") {
+		return true
+	}
+	for _, part := range []string{r.RequestURI, r.URL.Path, r.URL.RawQuery} {
+		for range 3 {
+			if strings.Contains(strings.ToLower(part), TokenPrefix) {
+				return true
+			}
+			decoded, err := url.PathUnescape(part)
+			if err != nil || decoded == part {
+				break
+			}
+			part = decoded
+		}
+	}
+	return false
+}
 
 // Decide says whether a request may reach the route of a pattern, and who asks. Errors
 // are [*Denial]; one with status 401 wants a credential.
 func (g *Gate) Decide(r *http.Request, pattern string) (Caller, error) {
-	if strings.Contains(r.RequestURI, TokenPrefix) || strings.Contains(r.URL.String(), TokenPrefix) || r.URL.User != nil || r.URL.Query().Has("access_token") {
-		return Caller{}, &Denial{http.StatusBadRequest, Caller{}, errInURL}
+	if InURL(r) {
+		return Caller{}, &Denial{http.StatusBadRequest, Caller{}, errors.New("a credential stands in the URL")}
 	}
 	rule, listed := g.Table[pattern]
 	if !listed {

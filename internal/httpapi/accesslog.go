@@ -90,7 +90,7 @@ func text(s string) string {
 // refused writes a line about a request that did not get through.
 func (l *Log) refused(r *http.Request, c access.Caller, status int, reason string) {
 	path := r.URL.Path
-	if strings.Contains(path, access.TokenPrefix) {
+	if access.InURL(r) {
 		path = "(a credential)"
 	}
 	l.write(logLine{l.now().UTC().Format(time.RFC3339), addressOf(r), text(r.Method), text(r.Host), text(path), text(c.Credential), status, text(reason)})

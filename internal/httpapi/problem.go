@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync"
@@ -91,6 +92,10 @@ func (p *Problem) write(w http.ResponseWriter) {
 // humaErrors makes the library's own errors problems, once for the process.
 var humaErrors = sync.OnceFunc(func() {
 	huma.NewError = func(status int, message string, errs ...error) huma.StatusError {
+		var large *http.MaxBytesError
+		if errors.As(errors.Join(errs...), &large) {
+			return refusal(http.StatusRequestEntityTooLarge, fmt.Sprintf("the body has more than %d bytes", large.Limit), "send less at a time")
+		}
 		var details []string
 		for _, e := range errs {
 			if e != nil {

@@ -53,7 +53,7 @@ func (l *limits) denied(r *http.Request, d *access.Denial, address string) bool 
 	switch {
 	case d.Status == http.StatusForbidden:
 		return l.credential(d.Caller.Credential)
-	case carries(r):
+	case carries(r), d.Status == http.StatusBadRequest:
 		return l.address(address)
 	}
 	return true

@@ -135,6 +135,10 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	address := addressOf(r)
+	if access.InURL(r) {
+		s.deny(w, r, &access.Denial{Status: http.StatusBadRequest, Err: errors.New("a credential stands in the URL")}, address)
+		return
+	}
 	if !s.asked(r, address) {
 		s.tooMany(w, r, access.Caller{})
 		return
@@ -199,7 +203,10 @@ func (s *Server) checkHost(r *http.Request) *Problem {
 	if host, _, err := net.SplitHostPort(name); err == nil {
 		name = host
 	}
-	name = strings.ToLower(strings.TrimSuffix(strings.TrimPrefix(name, "["), "]"))
+	if inner, ok := strings.CutPrefix(name, "["); ok && strings.HasSuffix(inner, "]") {
+		name = strings.TrimSuffix(inner, "]")
+	}
+	name = strings.ToLower(name)
 	if slices.Contains(s.options.Hosts, name) && (r.URL.Host == "" || r.URL.Host == r.Host) {
 		return nil
 	}
