@@ -157,7 +157,11 @@ func (a *acting) state(store *sqlite.Store, project string) (*rollout.State, err
 
 // showAct prints a recorded act; what says in words what was done.
 func (a *acting) showAct(done evidence.Added, what string, files, notes []string) error {
-	doc := done.Document(files, notes)
+	return a.showActDocument(done.Document(files, notes), what)
+}
+
+// showActDocument is showAct for an act that a server may have recorded.
+func (a *acting) showActDocument(doc evidence.ActDocument, what string) error {
 	if file := a.ctx.String("metadata-json"); file != "" {
 		if err := writeDocument(file, doc); err != nil {
 			return err
@@ -167,18 +171,18 @@ func (a *acting) showAct(done evidence.Added, what string, files, notes []string
 		return a.printJSON(doc)
 	}
 	word := "recorded"
-	if !done.New {
+	if !doc.New {
 		word = "recorded before"
 	}
-	if done.Record.Recorded.IsZero() {
-		fmt.Fprintf(a.stdout, "%s\nsigned  %s\n", what, done.Record.Act)
+	if doc.Record.Recorded == "" {
+		fmt.Fprintf(a.stdout, "%s\nsigned  %s\n", what, doc.Record.Act)
 	} else {
-		fmt.Fprintf(a.stdout, "%s\n%s as %d  %s\n", what, word, done.Record.Index, done.Record.Act)
+		fmt.Fprintf(a.stdout, "%s\n%s as %d  %s\n", what, word, doc.Record.Index, doc.Record.Act)
 	}
-	for _, f := range files {
+	for _, f := range doc.Files {
 		fmt.Fprintf(a.stdout, "wrote %s\n", f)
 	}
-	for _, n := range notes {
+	for _, n := range doc.Notes {
 		fmt.Fprintf(a.stdout, "note: %s\n", n)
 	}
 	return nil

@@ -59,7 +59,7 @@ func (p *program) approvalListCommand() *cli.Command {
 	return p.verb(&cli.Command{
 		Name:  "list",
 		Usage: "list requests, who has signed, and what is missing",
-		Flags: append(rootFlags(), storeFlag(), &cli.StringFlag{Name: "project", Usage: "of this `PROJECT` (default: the store's only one)"},
+		Flags: append(rootFlags(), storeFlag(), serverFlag(), &cli.StringFlag{Name: "project", Usage: "of this `PROJECT` (default: the store's only one)"},
 			&cli.BoolFlag{Name: "pending", Usage: "only those that wait for approvals"},
 			&cli.StringFlag{Name: "mine", Usage: "only those that `PERSON` has not signed and may"},
 		),
@@ -68,20 +68,10 @@ func (p *program) approvalListCommand() *cli.Command {
 }
 
 func (p *program) approvalList(ctx *cli.Context) error {
-	a, store, err := p.reading(ctx)
+	doc, err := p.requests(ctx)
 	if err != nil {
 		return err
 	}
-	defer store.Close()
-	project, err := a.oneProject(store)
-	if err != nil {
-		return err
-	}
-	state, err := a.state(store, project)
-	if err != nil {
-		return err
-	}
-	doc := state.ApprovalList(p.now())
 	mine := ctx.String("mine")
 	doc.Requests = slices.DeleteFunc(doc.Requests, func(r rollout.RequestStatus) bool {
 		signed := slices.ContainsFunc(r.Signatures, func(s rollout.Signature) bool { return s.Person == mine })
@@ -101,6 +91,32 @@ func (p *program) approvalList(ctx *cli.Context) error {
 		}
 	}
 	return nil
+}
+
+// requests are those of a project in the store, or of the server.
+func (p *program) requests(ctx *cli.Context) (rollout.ApprovalList, error) {
+	remote, err := p.remote(ctx)
+	if err != nil {
+		return rollout.ApprovalList{}, err
+	}
+	if remote != nil {
+		doc, err := remote.Requests(ctx.Context, ctx.String("project"))
+		return doc, badStore(err)
+	}
+	a, store, err := p.reading(ctx)
+	if err != nil {
+		return rollout.ApprovalList{}, err
+	}
+	defer store.Close()
+	project, err := a.oneProject(store)
+	if err != nil {
+		return rollout.ApprovalList{}, err
+	}
+	state, err := a.state(store, project)
+	if err != nil {
+		return rollout.ApprovalList{}, err
+	}
+	return state.ApprovalList(p.now()), nil
 }
 
 func quorumWords(r rollout.RequestStatus) string {
@@ -131,7 +147,7 @@ func (p *program) approvalShowCommand() *cli.Command {
 	return p.verb(&cli.Command{
 		Name:  "show",
 		Usage: "show exactly what a request would do, whether its rollout is ready, and who has signed",
-		Flags: append(rootFlags(), storeFlag(),
+		Flags: append(rootFlags(), storeFlag(), serverFlag(),
 			&cli.StringFlag{Name: "package", Usage: "the package's `DIR|ZIP` (default: its files in the store)"},
 			&cli.StringFlag{Name: "trusted-root", Hidden: true},
 		),
@@ -140,24 +156,11 @@ func (p *program) approvalShowCommand() *cli.Command {
 }
 
 func (p *program) approvalShow(ctx *cli.Context) error {
-	a, store, err := p.reading(ctx)
+	doc, err := p.shown(ctx)
 	if err != nil {
 		return err
 	}
-	defer store.Close()
-	project, request, err := a.findRequest(store, ctx.Args().First())
-	if err != nil {
-		return err
-	}
-	state, err := a.state(store, project)
-	if err != nil {
-		return err
-	}
-	integrity, err := a.integrity(store, state, request.Rollout)
-	if err != nil {
-		return err
-	}
-	doc := state.ShowRequest(request, integrity, p.now())
+	request := doc.Request
 	if p.json {
 		return p.printJSON(doc)
 	}
@@ -185,6 +188,37 @@ func (p *program) approvalShow(ctx *cli.Context) error {
 		fmt.Fprintf(p.stdout, "note: %s\n", archive.Printable(n))
 	}
 	return nil
+}
+
+// shown is a request of the store or of the server.
+func (p *program) shown(ctx *cli.Context) (rollout.ApprovalShow, error) {
+	var none rollout.ApprovalShow
+	remote, err := p.remote(ctx)
+	if err != nil {
+		return none, err
+	}
+	if remote != nil {
+		doc, err := remote.Request(ctx.Context, ctx.Args().First())
+		return doc, badStore(err)
+	}
+	a, store, err := p.reading(ctx)
+	if err != nil {
+		return none, err
+	}
+	defer store.Close()
+	project, request, err := a.findRequest(store, ctx.Args().First())
+	if err != nil {
+		return none, err
+	}
+	state, err := a.state(store, project)
+	if err != nil {
+		return none, err
+	}
+	integrity, err := a.integrity(store, state, request.Rollout)
+	if err != nil {
+		return none, err
+	}
+	return state.ShowRequest(request, integrity, p.now()), nil
 }
 
 func orNothing(text string) string {

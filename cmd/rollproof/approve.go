@@ -17,7 +17,7 @@ import (
 )
 
 func decisionFlags() []cli.Flag {
-	return append(actFlags(), reasonFlag(),
+	return append(actFlags(), reasonFlag(), serverFlag(),
 		&cli.StringFlag{Name: "package", Usage: "the package's `DIR|ZIP` (default: its files in the store)"},
 		&cli.StringFlag{Name: "out", Usage: "write the signed bundle to `FILE`; of a request that is a file, to bring it back to the log"},
 		&cli.StringFlag{Name: "trusted-root", Hidden: true},
@@ -61,6 +61,12 @@ func (p *program) decide(ctx *cli.Context, yes bool) error {
 	name := ctx.Args().First()
 	if isFile(name) {
 		return a.decideFile(name, yes, d)
+	}
+	if remote, err := p.remote(ctx); err != nil || remote != nil {
+		if err != nil {
+			return err
+		}
+		return a.decideRemote(remote, name, yes, d)
 	}
 	store, err := p.writeStore(ctx)
 	if err != nil {
@@ -224,7 +230,7 @@ func (p *program) approvalRevokeCommand() *cli.Command {
 		Name:        "revoke",
 		Usage:       "take back an approval that was not used yet, or lift your own denial",
 		Description: "APPROVAL is its digest, or the file that approve or deny wrote with --out. Signed by who signed the approval, or by the policy role. What was executed stays executed.",
-		Flags: append(actFlags(), reasonFlag(),
+		Flags: append(actFlags(), reasonFlag(), serverFlag(),
 			&cli.StringFlag{Name: "out", Usage: "of an approval that is a file: write the signed bundle to `FILE`, to bring it to the log"},
 		),
 		Action: p.approvalRevoke,
@@ -240,6 +246,12 @@ func (p *program) approvalRevoke(ctx *cli.Context) error {
 		return a.answerFile(name, func(h rollout.Head, data []byte, verify func([]byte) error) (envelope.Bundle, error) {
 			return rollout.RevokeAlone(h, data, ctx.String("reason"), a.signer, verify)
 		})
+	}
+	if remote, err := p.remote(ctx); err != nil || remote != nil {
+		if err != nil {
+			return err
+		}
+		return a.revokeRemote(remote, ctx.Args().First())
 	}
 	store, err := p.writeStore(ctx)
 	if err != nil {

@@ -20,7 +20,7 @@ func (p *program) evidenceAddCommand() *cli.Command {
 		Usage: "verify signed statements and record them; makes the store if it is not there",
 		Description: "FILE is a Sigstore bundle, a DSSE envelope, or a .jsonl file with one of them on each line. " +
 			"Everything is verified first: where one envelope is refused, none is recorded. An act that is recorded already stays as it is.",
-		Flags: append(trustFlags(), storeFlag(),
+		Flags: append(trustFlags(), storeFlag(), serverFlag(),
 			&cli.BoolFlag{Name: "allow-unknown-signer", Usage: "record statements of other people's predicate types that nobody trusted signed, as unverified: they never count"},
 			&cli.StringSliceFlag{Name: "blob", Usage: "keep a `FILE` that one of the statements has as a subject; may be repeated"},
 		),
@@ -35,6 +35,12 @@ type input struct {
 }
 
 func (p *program) evidenceAdd(ctx *cli.Context) error {
+	if remote, err := p.remote(ctx); err != nil || remote != nil {
+		if err != nil {
+			return err
+		}
+		return p.addRemote(ctx, remote)
+	}
 	intake, err := p.intake(ctx, ctx.Args().First())
 	if err != nil {
 		return err

@@ -24,7 +24,7 @@ func (p *program) evidenceSearchCommand() *cli.Command {
 		Description: "WORDS must all occur in a record's text; a last * stands for any ending. A filter that is given several times matches any of its values; " +
 			"different filters must all match. The list shows what the store says: evidence show and evidence verify go back to the envelopes. " +
 			"--query NAME answers an auditor's question about one project instead, by replaying the log under the trust root, from envelopes alone.",
-		Flags:  append(append(filterFlags(), queryFlags()...), storeFlag(), &cli.BoolFlag{Name: "jsonl", Usage: "print one JSON object per record and line"}, &cli.BoolFlag{Name: "csv", Usage: "print a CSV table"}),
+		Flags:  append(append(filterFlags(), queryFlags()...), storeFlag(), serverFlag(), &cli.BoolFlag{Name: "jsonl", Usage: "print one JSON object per record and line"}, &cli.BoolFlag{Name: "csv", Usage: "print a CSV table"}),
 		Action: p.evidenceSearch,
 	}, 0, "[WORDS]")
 }
@@ -107,6 +107,9 @@ func (p *program) instant(ctx *cli.Context, flag string) (time.Time, error) {
 
 func (p *program) evidenceSearch(ctx *cli.Context) error {
 	if ctx.IsSet("query") {
+		if ctx.IsSet("server") {
+			return usagef("ask it where the store lies, or of a verified export", "--query replays the log and does not go with --server")
+		}
 		return p.evidenceQuery(ctx)
 	}
 	q, err := p.filters(ctx)
@@ -116,16 +119,10 @@ func (p *program) evidenceSearch(ctx *cli.Context) error {
 	if p.json && ctx.Bool("jsonl") || p.json && ctx.Bool("csv") || ctx.Bool("jsonl") && ctx.Bool("csv") {
 		return usagef("give one of them", "--json, --jsonl and --csv are three formats")
 	}
-	store, err := readStore(ctx)
+	doc, err := p.found(ctx, q)
 	if err != nil {
 		return err
 	}
-	defer store.Close()
-	page, err := store.Search(ctx.Context, q)
-	if err != nil {
-		return badStore(err)
-	}
-	doc := page.Document()
 	switch {
 	case p.json:
 		return p.printJSON(doc)
@@ -140,6 +137,25 @@ func (p *program) evidenceSearch(ctx *cli.Context) error {
 		fmt.Fprintf(p.stderr, "there are more: --cursor %s\n", doc.Next)
 	}
 	return err
+}
+
+// found is a page of the store's or the server's records.
+func (p *program) found(ctx *cli.Context, q evidence.Query) (evidence.SearchDocument, error) {
+	remote, err := p.remote(ctx)
+	if err != nil {
+		return evidence.SearchDocument{}, err
+	}
+	if remote != nil {
+		doc, err := remote.Search(ctx.Context, q)
+		return doc, badStore(err)
+	}
+	store, err := readStore(ctx)
+	if err != nil {
+		return evidence.SearchDocument{}, err
+	}
+	defer store.Close()
+	page, err := store.Search(ctx.Context, q)
+	return page.Document(), badStore(err)
 }
 
 func (p *program) printLines(doc evidence.SearchDocument) error {

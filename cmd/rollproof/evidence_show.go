@@ -24,7 +24,7 @@ func (p *program) evidenceShowCommand() *cli.Command {
 		Usage: "show a record: what its envelope says, never what a column says",
 		Description: "ID is the digest of a record or of an act, or at least 8 hex digits of it. " +
 			"Where the store says something else than the envelope, each difference is listed and the exit code is 3. No signature is verified: see evidence verify.",
-		Flags: append(rootFlags(), storeFlag(),
+		Flags: append(rootFlags(), storeFlag(), serverFlag(),
 			&cli.BoolFlag{Name: "raw", Usage: "print the envelope's exact bytes"},
 			&cli.StringFlag{Name: "files", Usage: "write the files that belong to the record below `DIR`, each named by its sha256"},
 			&cli.BoolFlag{Name: "tree", Usage: "show what the record stands on, and what stands on it"},
@@ -34,6 +34,15 @@ func (p *program) evidenceShowCommand() *cli.Command {
 }
 
 func (p *program) evidenceShow(ctx *cli.Context) error {
+	if ctx.Bool("raw") && ctx.Bool("tree") {
+		return usagef("give one of them", "--raw and --tree are two answers")
+	}
+	if remote, err := p.remote(ctx); err != nil || remote != nil {
+		if err != nil {
+			return err
+		}
+		return p.showRemote(ctx, remote)
+	}
 	intake, err := p.deriving(ctx)
 	if err != nil {
 		return err
@@ -46,9 +55,6 @@ func (p *program) evidenceShow(ctx *cli.Context) error {
 	index, err := store.Find(ctx.Context, ctx.Args().First())
 	if err != nil {
 		return badStore(err)
-	}
-	if ctx.Bool("raw") && ctx.Bool("tree") {
-		return usagef("give one of them", "--raw and --tree are two answers")
 	}
 	if dir := ctx.String("files"); dir != "" {
 		if err := writeFilesOf(ctx, store, index, dir); err != nil {
@@ -81,7 +87,7 @@ func (p *program) evidenceShow(ctx *cli.Context) error {
 	if err != nil {
 		return badStore(err)
 	}
-	if err := p.showRecord(record, blobs, differences); err != nil {
+	if err := p.showRecord(record.Document(blobs, differences)); err != nil {
 		return err
 	}
 	if len(differences) > 0 {
@@ -144,28 +150,27 @@ func (p *program) deriving(ctx *cli.Context) (evidence.Intake, error) {
 	return intake, err
 }
 
-func (p *program) showRecord(r evidence.Record, blobs []evidence.Blob, differences []evidence.Difference) error {
-	line := r.Line()
+func (p *program) showRecord(doc evidence.RecordDocument) error {
 	if p.json {
-		return p.printJSON(r.Document(blobs, differences))
+		return p.printJSON(doc)
 	}
 	w := &strings.Builder{}
-	for _, f := range line.Fields() {
+	for _, f := range doc.Record.Fields() {
 		if f[1] != "" {
 			fmt.Fprintf(w, "%-16s %s\n", f[0], archive.Printable(f[1]))
 		}
 	}
-	for _, s := range r.Subjects {
+	for _, s := range doc.Subjects {
 		fmt.Fprintf(w, "%-16s %s", "subject", archive.Printable(s.Name))
 		for _, algorithm := range sortedNames(s.Digest) {
 			fmt.Fprintf(w, "  %s:%s", archive.Printable(algorithm), archive.Printable(s.Digest[algorithm]))
 		}
 		fmt.Fprintln(w)
 	}
-	for _, b := range blobs {
+	for _, b := range doc.Blobs {
 		fmt.Fprintf(w, "%-16s %s  %s\n", "blob", b.Digest, byteCount(b.Size))
 	}
-	for _, d := range differences {
+	for _, d := range doc.Differences {
 		fmt.Fprintf(w, "%s %s: the envelope says %s, the store says %s\n", p.terminal(p.stdout).paint("1;31", "DIFFERS"), d.Field, archive.Printable(d.Expected), archive.Printable(d.Actual))
 	}
 	_, err := fmt.Fprint(p.stdout, w)

@@ -247,7 +247,7 @@ func (p *program) executePromotionCommand() *cli.Command {
 		Usage: "record, signed, that an approved promotion is executed; everything is checked again first",
 		Description: "REQUEST is its id or digest. Of two simultaneous executions one wins, the other gets exit code 6; so does a plan that no longer fits. --check judges and records nothing. " +
 			"--break-glass INCIDENT, with a key of that role, goes past quorum and windows, never past a denial, a hold, the order of rings or a failing package, and blocks the ring until a quorum closes it.",
-		Flags: append(promotionFlags(
+		Flags: append(promotionFlags(serverFlag(),
 			&cli.BoolFlag{Name: "check", Usage: "judge, and record nothing"},
 			&cli.StringFlag{Name: "break-glass", Usage: "an emergency, under this `INCIDENT`"},
 		), summaryFlags(promotionSummary)...),
@@ -262,6 +262,12 @@ func (p *program) executePromotion(ctx *cli.Context) error {
 	a, err := p.signing(ctx)
 	if err != nil {
 		return err
+	}
+	if remote, err := p.remote(ctx); err != nil || remote != nil {
+		if err != nil {
+			return err
+		}
+		return a.executeRemote(remote, ctx.Args().First())
 	}
 	store, err := p.writeStore(ctx)
 	if err != nil {

@@ -137,6 +137,8 @@ func TestServe(t *testing.T) {
 		name string
 		run  func(*testing.T, stock)
 	}{
+		{"RemoteCommands", testRemoteCommands},
+		{"LyingServers", testLyingServers},
 		{"TheAPISaysWhatTheCommandsSay", testTheAPISaysWhatTheCommandsSay},
 		{"RoutesAndScopes", testRoutesAndScopes},
 		{"AnswersFitTheirDescription", testAnswersFitTheirDescription},
