@@ -267,11 +267,22 @@ func (b *browser) press(selector string) {
 func (b *browser) open(address string) { b.t.Helper(); b.do(chromedp.Navigate(address)) }
 
 // signIn signs in with the token.
-func (b *browser) signIn(s *site) {
+func (b *browser) signIn(s *site) { b.t.Helper(); b.signInAt(s.URL, s.token) }
+
+func (b *browser) signInAt(address, token string) {
 	b.t.Helper()
-	b.open(s.URL + "/")
-	b.do(chromedp.SendKeys(chromedp.CSS("#token"), s.token))
+	b.open(address + "/")
+	b.do(typed("#token", token))
 	b.press("main form button")
+}
+
+// typed and ticked fill in a form.
+func typed(field, text string) chromedp.Action[chromedp.Void] {
+	return chromedp.SendKeys(chromedp.CSS(field), text)
+}
+
+func ticked(box string) chromedp.Action[chromedp.Void] {
+	return chromedp.Steps(chromedp.Click(chromedp.CSS("details summary")), chromedp.Click(chromedp.CSS(box)))
 }
 
 // forgive takes back complaints that a step was meant to cause.

@@ -1,0 +1,74 @@
+package console_test
+
+import (
+	"bufio"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// started runs the program's own server on the world's store and returns its address.
+func (w *world) started() string {
+	w.t.Helper()
+	c := exec.Command(filepath.Join(w.dir, "bin", "rollproof"), "serve", "--listen", "127.0.0.1:0")
+	c.Dir, c.Env = filepath.Join(w.dir, "work"), environment(w.dir)
+	errs, err := c.StderrPipe()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() {
+		_ = c.Process.Kill() // its store is thrown away
+		_ = c.Wait()
+	})
+	lines := bufio.NewScanner(errs)
+	for lines.Scan() {
+		if address, ok := strings.CutPrefix(lines.Text(), "listening on "); ok {
+			go func() {
+				for lines.Scan() { // what it says later must not fill the pipe
+				}
+			}()
+			return address
+		}
+	}
+	w.t.Fatal("the server ended")
+	return ""
+}
+
+// The whole program: sign in with a token of the command line, search, open a record,
+// follow it to its release and rollout, download the package, and verify it.
+func TestWholeProgram(t *testing.T) {
+	w := newWorld(t)
+	address := w.started()
+	token := strings.TrimSpace(w.run("rollproof token create --owner ada --scope read --key ../trust/keys/policy.pem 2> /dev/null | grep -o 'rpt_[a-z2-7]*_[a-z2-7]*'"))
+	b := newBrowser(t)
+	b.signInAt(address, token)
+	if got := b.text("h1"); got != "Rings of hello" {
+		t.Fatalf("after signing in: %s", got)
+	}
+	b.press(`.nav a[href="/evidence"]`)
+	b.do(typed("#q", "v1.5.0"), ticked(`input[value="release-package"]`))
+	b.press(`form[role="search"] .searchbar button`)
+	b.press(`table.records tbody a`)
+	if got := b.text("h1"); !strings.Contains(got, "release-package") {
+		t.Fatalf("the record: %s", got)
+	}
+	bundle := b.eval(`location.pathname`) + "/bundle"
+	b.press(`.head .actions a[href$="/release"]`)
+	b.look("program-release")
+	if got := b.text("main"); !strings.Contains(got, "golang.org/x/mod") || !strings.Contains(got, "BSD-3-Clause") || !strings.Contains(got, "What changed since v1.4.2") {
+		t.Errorf("the release: %s", got)
+	}
+	b.open(address + "/rollout/" + w.newestRollout())
+	if got := b.text("main"); !strings.Contains(got, "40 match") {
+		t.Errorf("the rollout: %s", got)
+	}
+	b.quiet("the whole program")
+	w.run(`curl -sSf -H 'Authorization: Bearer ` + token + `' -o ../package.zip ` + address + bundle + ` && rollproof release verify-package ../package.zip`)
+	if out, err := w.try(`printf x >> ../package.zip && rollproof release verify-package ../package.zip`); err == nil {
+		t.Errorf("a changed download verifies: %s", out)
+	}
+}
