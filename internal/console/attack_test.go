@@ -57,6 +57,7 @@ func (c *client) send(method, path, form string, headers map[string]string) (*ht
 		c.t.Fatal(err)
 	}
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("Accept", "text/html")
 	for k, v := range headers {
 		r.Header.Set(k, v)
 	}

@@ -148,13 +148,14 @@ func (c *Console) Denied(w http.ResponseWriter, r *http.Request, d *access.Denia
 	setHeaders(w)
 	switch d.Status {
 	case http.StatusUnauthorized:
-		if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		if (r.Method == http.MethodGet || r.Method == http.MethodHead) && wantsPage(r) {
 			http.Redirect(w, r, "/login?next="+escapeQuery(r.URL.RequestURI()), http.StatusSeeOther)
 			return
 		}
-		c.fault(w, r, fault{Code: d.Status, Title: "Nobody is signed in", Text: "The session has ended. Nothing was done. Sign in, and send the form again."})
+		w.Header().Set("WWW-Authenticate", `Bearer realm="rollproof"`)
+		c.fault(w, r, fault{Code: d.Status, Number: service.CodeUsage, Title: "Nobody is signed in", Text: "Nothing was done. A session ends after a while: sign in, and send it again."})
 	case http.StatusForbidden:
-		c.fault(w, r, fault{Code: d.Status, Title: "You may not do this", Text: d.Caller.Owner + " is signed in, and this token's scopes do not cover it. Nothing was done."})
+		c.fault(w, r, fault{Code: d.Status, Number: service.CodeRule, Title: "You may not do this", Text: d.Caller.Owner + " is signed in, and this token's scopes do not cover it. Nothing was done."})
 	case http.StatusServiceUnavailable:
 		c.unable(w, r, d.Err)
 	case http.StatusBadRequest:

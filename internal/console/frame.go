@@ -145,9 +145,10 @@ type fault struct {
 	Command string
 }
 
-// fault shows an error page, or to a script its document. It asks the store nothing.
+// fault shows an error page, or to what is no browser's window its document, as the API
+// has it (RFC 9457). It asks the store nothing.
 func (c *Console) fault(w http.ResponseWriter, r *http.Request, f fault) {
-	if wantsJSON(r) {
+	if !wantsPage(r) {
 		w.Header().Set("Content-Type", "application/problem+json")
 		w.WriteHeader(f.Code)
 		_ = json.NewEncoder(w).Encode(map[string]any{"status": f.Code, "code": f.Number, "title": f.Title, "detail": f.Text, "hint": f.Hint})
@@ -194,6 +195,9 @@ func isMissing(err error) bool {
 	known := service.Explain(err)
 	return known != nil && known.Missing
 }
+
+// wantsPage reports whether somebody looks at the answer. Browsers say so themselves.
+func wantsPage(r *http.Request) bool { return strings.Contains(r.Header.Get("Accept"), "text/html") }
 
 func wantsJSON(r *http.Request) bool {
 	return strings.HasPrefix(r.Header.Get("Accept"), "application/json")
