@@ -4,10 +4,12 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
 	"net"
+	"net/http"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -16,6 +18,7 @@ import (
 	"github.com/rollproof/rollproof/evidence/sqlite"
 	"github.com/rollproof/rollproof/evidence/trust"
 	"github.com/rollproof/rollproof/internal/access"
+	configuration "github.com/rollproof/rollproof/internal/config"
 	"github.com/rollproof/rollproof/internal/console"
 	"github.com/rollproof/rollproof/internal/httpapi"
 	"github.com/rollproof/rollproof/internal/service"
@@ -27,7 +30,7 @@ func (p *program) serveCommand() *cli.Command {
 		Name:  "serve",
 		Usage: "present the evidence store over HTTP: a console for people, an API for machines",
 		Description: "Nothing but health can be read without a token (rollproof token create). The server holds no key: acts are signed by who makes them, and judged again before they are recorded. " +
-			"It opens no connection of its own. /openapi.json describes the API.",
+			"It opens no connection of its own, but to the OIDC issuer of its configuration (server.yaml). /openapi.json describes the API.",
 		Flags: append(rootFlags(), storeFlag(),
 			&cli.StringFlag{Name: "listen", Value: "127.0.0.1:8080", Usage: "`ADDRESS` to listen on"},
 			&cli.StringSliceFlag{Name: "host", Usage: "a `NAME` by which the server is reached, beside the loopback ones; may be repeated"},
@@ -96,6 +99,13 @@ func (p *program) server(ctx *cli.Context, a *acting, store *sqlite.Store, logs 
 	})
 	tokens := access.NewTokens(store, root, p.clock)
 	gate := &access.Gate{Tokens: tokens, Sessions: access.NewSessions(tokens, p.clock, rand.Reader, config != nil), ReadPublic: ctx.Bool("read-public")}
+	issuer, err := p.issuer(root, config != nil)
+	if err != nil {
+		return nil, err
+	}
+	if issuer != nil {
+		gate.OIDC = issuer
+	}
 	pages, err := console.New(console.Options{Service: local, Catalog: a.Catalog, Gate: gate, Now: p.clock, Log: slog.New(slog.NewTextHandler(p.stderr, nil))})
 	if err != nil {
 		return nil, err
@@ -104,6 +114,37 @@ func (p *program) server(ctx *cli.Context, a *acting, store *sqlite.Store, logs 
 		Service: local, Catalog: a.Catalog, Gate: gate, Hosts: hostNames(ctx), Rate: ctx.Float64("rate"), Log: logs, Now: p.clock, Version: version(),
 		Mount: pages.Mount, Denied: pages.Denied,
 	})
+}
+
+// issuer is the identity provider of the server's configuration, nil without one.
+func (p *program) issuer(root access.Trust, secure bool) (*access.OIDC, error) {
+	for _, dir := range p.configurationDirectories() {
+		file := filepath.Join(dir, configuration.ServerFileName)
+		data, err := readFile(file, configuration.MaxSize)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		c, err := configuration.ParseServer(data)
+		if err != nil {
+			return nil, usagef("see docs/server.md", "%s: %v", dir, err)
+		}
+		if c.OIDC == nil {
+			return nil, nil
+		}
+		secret := ""
+		if name := c.OIDC.ClientSecretFile; name != "" {
+			data, err := readFile(name, maxKeyFile)
+			if err != nil {
+				return nil, err
+			}
+			secret = strings.TrimSpace(string(data))
+		}
+		return access.NewOIDC(*c.OIDC, secret, root, p.clock, rand.Reader, secure, http.DefaultTransport)
+	}
+	return nil, nil
 }
 
 // hostNames are the names by which a server may be reached.
