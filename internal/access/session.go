@@ -141,7 +141,10 @@ func (s *Sessions) caller(ctx context.Context, value string) (Caller, error) {
 	if c.Via == ViaToken {
 		still, err := s.tokens.Still(ctx, c.Credential)
 		if err != nil {
-			s.forget(session)
+			// A store that could not answer ends no session.
+			if refusal := (*RefusedError)(nil); errors.As(err, &refusal) {
+				s.forget(session)
+			}
 			return Caller{}, err
 		}
 		c = still

@@ -6,6 +6,8 @@ import (
 	"path"
 	"regexp"
 	"strings"
+
+	"github.com/rollproof/rollproof/internal/service"
 )
 
 // contentPolicy lets a page load its own stylesheet and scripts and nothing else: no
@@ -38,7 +40,7 @@ func (c *Console) guard(serve http.HandlerFunc) http.Handler {
 }
 
 func (c *Console) refuseToken(w http.ResponseWriter, r *http.Request) {
-	c.fault(w, r, fault{Code: http.StatusBadRequest, Title: "A token must not stand in an address",
+	c.fault(w, r, fault{Code: http.StatusBadRequest, Number: service.CodeUsage, Title: "A token must not stand in an address",
 		Text: "Addresses are kept in histories and logs. Take this token as known to others: revoke it, and sign in with a new one.", Command: "rollproof token revoke ID"})
 }
 
