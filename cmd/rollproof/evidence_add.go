@@ -105,18 +105,23 @@ func (p *program) examine(intake evidence.Intake, inputs []input) ([]evidence.Re
 	doc := evidence.AddDocument{Schema: evidence.AddSchema, Records: []evidence.AddedLine{}, Blobs: []evidence.Blob{}, Refused: []evidence.RefusedLine{}}
 	show, done := p.progress()
 	defer done()
-	var records []evidence.Record
-	for i, in := range inputs {
-		if len(inputs) >= many && i%many == 0 {
-			show(release.Event{Phase: "verify", Done: i, Total: len(inputs)})
+	var envelopes [][]byte
+	for _, in := range inputs {
+		envelopes = append(envelopes, in.data)
+	}
+	examined, errs := intake.ExamineAll(envelopes, func(n int) {
+		if len(inputs) >= many && n%many == 0 {
+			show(release.Event{Phase: "verify", Done: n, Total: len(inputs)})
 		}
-		record, err := intake.Examine(in.data)
+	})
+	var records []evidence.Record
+	for i, err := range errs {
 		var refused *evidence.RefusedError
 		if errors.As(err, &refused) {
-			doc.Refused = append(doc.Refused, evidence.RefusedLine{Source: in.source, Fault: refused.Fault, Reason: refused.Err.Error(), Hint: refused.Hint})
+			doc.Refused = append(doc.Refused, evidence.RefusedLine{Source: inputs[i].source, Fault: refused.Fault, Reason: refused.Err.Error(), Hint: refused.Hint})
 			continue
 		}
-		records = append(records, record)
+		records = append(records, examined[i])
 	}
 	return records, doc
 }
