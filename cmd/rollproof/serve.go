@@ -98,6 +98,9 @@ func (p *program) server(ctx *cli.Context, a *acting, store *sqlite.Store, logs 
 		},
 	})
 	tokens := access.NewTokens(store, root, p.clock)
+	if _, err := tokens.List(ctx.Context); err != nil { // a log that cannot be replayed is found before anybody asks
+		return nil, badStore(err)
+	}
 	gate := &access.Gate{Tokens: tokens, Sessions: access.NewSessions(tokens, p.clock, rand.Reader, config != nil), ReadPublic: ctx.Bool("read-public")}
 	issuer, err := p.issuer(root, config != nil)
 	if err != nil {

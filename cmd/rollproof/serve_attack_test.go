@@ -122,7 +122,9 @@ func testNoExecutionOfADamagedPackage(t *testing.T, m stock) {
 	defer r.stop()
 	var list rollout.ApprovalList
 	r.get("/api/v1/promotion-requests", &list)
+	draft := r.draft("/api/v1/promotion-requests/"+list.Requests[0].ID+"/execution-draft", service.Ask{KeyID: r.keyid("operator")})
 	r.damage(list.Requests[0].Plan[0].Incoming.Manifest)
+	r.wants(r.do("POST", "/api/v1/promotion-executions", r.tokens[access.Operate], service.Submission{Envelope: r.sign("operator", draft)}), http.StatusUnprocessableEntity, 3)
 	e := r.do("POST", "/api/v1/promotion-requests/"+list.Requests[0].ID+"/execution-draft", r.tokens[access.Operate], service.Ask{KeyID: r.keyid("operator")})
 	r.wants(e, http.StatusUnprocessableEntity, 3)
 	var view service.RolloutView

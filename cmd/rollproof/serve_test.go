@@ -99,6 +99,7 @@ func (s shop) token(args ...string) string {
 // of each scope, of which each test has a copy.
 type stock struct {
 	dir    string
+	source string // of this program
 	tokens map[access.Scope]string
 }
 
@@ -126,10 +127,14 @@ func (m stock) open(t *testing.T, args ...string) *running {
 }
 
 func TestServe(t *testing.T) {
+	source, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
 	s := shop{t: t, dir: t.TempDir()}
 	s.approved()
 	s.run(0, "evidence", "log", "checkpoint", "--key", s.key("log"))
-	m := stock{s.dir, map[access.Scope]string{}}
+	m := stock{s.dir, source, map[access.Scope]string{}}
 	for _, scope := range access.Scopes {
 		m.tokens[scope] = s.token("--owner", "ada", "--scope", string(scope))
 	}
@@ -137,6 +142,7 @@ func TestServe(t *testing.T) {
 		name string
 		run  func(*testing.T, stock)
 	}{
+		{"KilledUnderLoad", testKilledUnderLoad},
 		{"RemoteCommands", testRemoteCommands},
 		{"LyingServers", testLyingServers},
 		{"TheAPISaysWhatTheCommandsSay", testTheAPISaysWhatTheCommandsSay},

@@ -51,6 +51,10 @@ func TestSmuggledRows(t *testing.T) {
 	w.smuggle(bundle(t, "ada", w.token("grace", liar, nil)))
 	w.refused("by an operator in the policy's name", liar.Text())
 
+	other := w.secret()
+	w.smuggle(bundle(t, "grace", w.token("ada", other, nil)))
+	w.refused("by the policy role in another's name", other.Text())
+
 	// An invalid one takes no id away from a later one.
 	w.smuggle(bundle(t, "ada", w.token("ada", twice, nil)))
 	w.add(bundle(t, "grace", w.token("grace", twice, nil)))

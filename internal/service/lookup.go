@@ -80,13 +80,14 @@ func (l *Local) lookUpFinding(ctx context.Context, ask Ask, f *found) error {
 	default:
 		return nil
 	}
-	in, err := l.integrityOf(ctx, f.project, id)
+	in, err := l.integrityOf(ctx, f.project, id, VerdictLife)
 	f.finding.Integrity = in
 	return err
 }
 
-// integrityOf is what this machine finds of a rollout, by its id.
-func (l *Local) integrityOf(ctx context.Context, project, id string) (rollout.Integrity, error) {
+// integrityOf is what this machine finds of a rollout, by its id, with a verdict about
+// its package that is younger than oldest.
+func (l *Local) integrityOf(ctx context.Context, project, id string, oldest time.Duration) (rollout.Integrity, error) {
 	var progress rollout.Progress
 	err := l.of(ctx, project, func(_ *Desk, s *rollout.State) (err error) {
 		progress, err = ProgressOf(s, id)
@@ -95,7 +96,7 @@ func (l *Local) integrityOf(ctx context.Context, project, id string) (rollout.In
 	if err != nil {
 		return rollout.Integrity{}, err
 	}
-	return l.integrity(ctx, progress, VerdictLife)
+	return l.integrity(ctx, progress, oldest)
 }
 
 // lookUpReturns verifies the packages to which targets could go back.
@@ -108,7 +109,7 @@ func (l *Local) lookUpReturns(ctx context.Context, f *found) error {
 	if err != nil {
 		return err
 	}
-	f.finding.Verified, err = l.verified(ctx, manifests)
+	f.finding.Verified, err = l.verified(ctx, manifests, VerdictLife)
 	return err
 }
 
@@ -142,7 +143,7 @@ func Returns(s *rollout.State, acts []evidence.Digest, to evidence.Digest, now t
 }
 
 // verified returns those manifests whose packages are in the store and verify.
-func (l *Local) verified(ctx context.Context, manifests []evidence.Digest) ([]evidence.Digest, error) {
+func (l *Local) verified(ctx context.Context, manifests []evidence.Digest, oldest time.Duration) ([]evidence.Digest, error) {
 	desk, err := l.desk()
 	if err != nil {
 		return nil, err
@@ -152,7 +153,7 @@ func (l *Local) verified(ctx context.Context, manifests []evidence.Digest) ([]ev
 		if slices.Contains(list, manifest) {
 			continue
 		}
-		verdict, _, err := l.verdict(ctx, desk, manifest, VerdictLife)
+		verdict, _, err := l.verdict(ctx, desk, manifest, oldest)
 		var failure *Failure
 		if errors.As(err, &failure) && failure.Missing {
 			continue // the state says which one is missing

@@ -96,7 +96,8 @@ func fresh(kind Kind, examined evidence.Record, now time.Time) error {
 	return nil
 }
 
-// findingOf verifies what must be found before an act can be recorded.
+// findingOf verifies what must be found before an act can be recorded: now, whatever
+// was found when it was drafted.
 func (l *Local) findingOf(ctx context.Context, examined evidence.Record, payload []byte) (rollout.Finding, error) {
 	var f rollout.Finding
 	id, manifests, err := rollout.Needs(examined.PredicateType, payload)
@@ -104,10 +105,10 @@ func (l *Local) findingOf(ctx context.Context, examined evidence.Record, payload
 		return f, err
 	}
 	if id != "" {
-		f.Integrity, err = l.integrityOf(ctx, examined.Project, id)
+		f.Integrity, err = l.integrityOf(ctx, examined.Project, id, 0)
 		return f, err
 	}
-	f.Verified, err = l.verified(ctx, manifests)
+	f.Verified, err = l.verified(ctx, manifests, 0)
 	return f, err
 }
 
