@@ -30,8 +30,9 @@ func (p *program) serveCommand() *cli.Command {
 		Name:  "serve",
 		Usage: "present the evidence store over HTTP: a console for people, an API for machines",
 		Description: "Nothing but health can be read without a token (rollproof token create). The server holds no key: acts are signed by who makes them, and judged again before they are recorded. " +
-			"It opens no connection of its own, but to the OIDC issuer of its configuration (server.yaml). /openapi.json describes the API.",
-		Flags: append(rootFlags(), storeFlag(),
+			"It opens no connection of its own, but to the OIDC issuer of its configuration (server.yaml). /openapi.json describes the API. " +
+			"With --server it presents the store of another machine to its own user alone: pages from this program, opened by the address that it prints, on loopback only.",
+		Flags: append(rootFlags(), storeFlag(), serverFlag(),
 			&cli.StringFlag{Name: "listen", Value: "127.0.0.1:8080", Usage: "`ADDRESS` to listen on"},
 			&cli.StringSliceFlag{Name: "host", Usage: "a `NAME` by which the server is reached, beside the loopback ones; may be repeated"},
 			&cli.StringFlag{Name: "tls-cert", Usage: "the server's certificate chain, a PEM `FILE`"},
@@ -50,6 +51,13 @@ func (p *program) serveCommand() *cli.Command {
 const grace = 30 * time.Second
 
 func (p *program) serve(ctx *cli.Context) error {
+	remote, err := p.remote(ctx)
+	if err != nil {
+		return err
+	}
+	if remote != nil {
+		return p.serveRemote(ctx, remote)
+	}
 	a, err := p.acts(ctx)
 	if err != nil {
 		return err
@@ -63,7 +71,7 @@ func (p *program) serve(ctx *cli.Context) error {
 		return err
 	}
 	defer store.Close()
-	logs, err := p.accessLog(ctx)
+	logs, err := p.accessLog(ctx, "access")
 	if err != nil {
 		return err
 	}
@@ -203,16 +211,16 @@ func isLoopback(address string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// accessLog opens the access log; what goes wrong inside of the server is told on
+// accessLog opens the access log, by default in the directory name of the user's state; what goes wrong inside of the server is told on
 // stderr.
-func (p *program) accessLog(ctx *cli.Context) (*httpapi.Log, error) {
+func (p *program) accessLog(ctx *cli.Context, name string) (*httpapi.Log, error) {
 	dir := ctx.String("access-log")
 	if dir == "" {
 		state := p.userDirectory("XDG_STATE_HOME", ".local/state")
 		if state == "" {
 			return nil, usagef("give --access-log DIR", "there is no home directory to keep the access log in")
 		}
-		dir = filepath.Join(state, "access")
+		dir = filepath.Join(state, name)
 	}
 	return httpapi.OpenLog(dir, p.clock, func(err error) { fmt.Fprintf(p.stderr, "rollproof: server: %v\n", err) })
 }

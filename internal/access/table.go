@@ -31,7 +31,7 @@ var ErrOtherKind = errors.New("a credential of another kind")
 // A Gate lets callers through to routes.
 type Gate struct {
 	Table    Table
-	Tokens   *Tokens
+	Tokens   *Tokens // nil where sessions alone count
 	Sessions *Sessions
 	OIDC     Verifier // nil without an issuer
 	// ReadPublic lets everybody read.
@@ -72,6 +72,9 @@ func (g *Gate) Caller(r *http.Request) (Caller, error) {
 }
 
 func (g *Gate) bearer(ctx context.Context, text string) (Caller, error) {
+	if g.Tokens == nil {
+		return Caller{}, refused("only sessions count here")
+	}
 	if strings.HasPrefix(text, TokenPrefix) || g.OIDC == nil {
 		return g.Tokens.Check(ctx, text)
 	}

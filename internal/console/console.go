@@ -59,6 +59,9 @@ type Options struct {
 	Service service.Service
 	Catalog evidence.Catalog
 	Gate    *access.Gate // says who asks, and begins and ends sessions
+	// Door lets in the user of a console on his own machine, in place of signing in; nil
+	// for a console that people sign in to.
+	Door *access.Door
 	// Elsewhere is the address at which signing in with a company's identity provider
 	// begins, "" where none is set up. It takes the parameter next.
 	Elsewhere string
@@ -106,10 +109,8 @@ type route struct {
 // routes is the one table of pages and of what they need.
 func (c *Console) routes() []route {
 	open, read, operate := access.Rule{Open: true}, access.Rule{Scope: access.Read}, access.Rule{Scope: access.Operate}
-	return []route{
+	return append(c.entrance(), []route{
 		{"GET /assets/{digest}/{file}", open, c.assets.ServeHTTP},
-		{"GET /login", open, c.loginPage},
-		{"POST /login", open, c.signIn},
 		{"POST /logout", open, c.signOut},
 		{"POST /theme", open, c.setTheme},
 		{"GET /{$}", read, c.home},
@@ -140,7 +141,7 @@ func (c *Console) routes() []route {
 		{"POST /request/{id}/deny", operate, c.draftDenial},
 		{"POST /draft", read, c.draftFile},
 		{"POST /submit/{kind}", operate, c.submit},
-	}
+	}...)
 }
 
 // Denied answers whom the gate did not let through; who is not signed in may sign in.

@@ -11,8 +11,21 @@ import (
 // started runs the program's own server on the world's store and returns its address.
 func (w *world) started() string {
 	w.t.Helper()
-	c := exec.Command(filepath.Join(w.dir, "bin", "rollproof"), "serve", "--listen", "127.0.0.1:0")
-	c.Dir, c.Env = filepath.Join(w.dir, "work"), environment(w.dir)
+	told := w.running(nil, "--listen", "127.0.0.1:0")
+	for line := range told {
+		if address, ok := strings.CutPrefix(line, "listening on "); ok {
+			return address
+		}
+	}
+	w.t.Fatal("the server ended")
+	return ""
+}
+
+// running runs rollproof serve until the test ends, and returns what it tells.
+func (w *world) running(env []string, args ...string) <-chan string {
+	w.t.Helper()
+	c := exec.Command(filepath.Join(w.dir, "bin", "rollproof"), append([]string{"serve"}, args...)...)
+	c.Dir, c.Env = filepath.Join(w.dir, "work"), append(environment(w.dir), env...)
 	errs, err := c.StderrPipe()
 	if err != nil {
 		w.t.Fatal(err)
@@ -24,18 +37,17 @@ func (w *world) started() string {
 		_ = c.Process.Kill() // its store is thrown away
 		_ = c.Wait()
 	})
-	lines := bufio.NewScanner(errs)
-	for lines.Scan() {
-		if address, ok := strings.CutPrefix(lines.Text(), "listening on "); ok {
-			go func() {
-				for lines.Scan() { // what it says later must not fill the pipe
-				}
-			}()
-			return address
+	told := make(chan string, 1000)
+	go func() {
+		defer close(told)
+		for lines := bufio.NewScanner(errs); lines.Scan(); {
+			select {
+			case told <- lines.Text():
+			default: // nobody listens, and the pipe must not fill up
+			}
 		}
-	}
-	w.t.Fatal("the server ended")
-	return ""
+	}()
+	return told
 }
 
 // The whole program: sign in with a token of the command line, search, open a record,

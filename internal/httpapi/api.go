@@ -27,7 +27,7 @@ type api struct {
 	huma huma.API
 }
 
-func newAPI(s *Server) *api {
+func newAPI(s *Server) {
 	humaErrors()
 	config := huma.DefaultConfig("rollproof", s.options.Version)
 	config.Info.Description = "Evidence, rollouts and promotions of one evidence store. Documents are those of the commands with --json."
@@ -46,7 +46,6 @@ func newAPI(s *Server) *api {
 	a.describeTiles()
 	a.describeNulls()
 	s.handle("GET /openapi.json", access.Rule{Scope: access.Read}, func(w http.ResponseWriter, _ *http.Request) { a.describe(w) })
-	return a
 }
 
 // schemaName tells types of one name in several packages apart.

@@ -44,6 +44,9 @@ type Options struct {
 	Version string
 	// Mount adds the routes of a console, and the rows of its routes; nil for none.
 	Mount func(mux *http.ServeMux, table access.Table)
+	// PagesOnly leaves out the API, health and metrics: the console of one user. Its gate
+	// needs no tokens.
+	PagesOnly bool
 	// Denied answers requests for routes of the console that do not get through; nil for
 	// a problem.
 	Denied func(w http.ResponseWriter, r *http.Request, d *access.Denial)
@@ -54,7 +57,6 @@ type Server struct {
 	options Options
 	mux     *http.ServeMux
 	table   access.Table
-	api     *api
 	limits  *limits
 	metrics *metrics
 	closing chan struct{} // closed when no stream shall go on
@@ -67,16 +69,21 @@ func New(o Options) (*Server, error) {
 	if len(o.Hosts) == 0 {
 		return nil, errors.New("a server without names: every Host would be refused")
 	}
-	if o.Gate == nil || o.Gate.Tokens == nil || o.Gate.Sessions == nil || o.Log == nil {
+	if o.Gate == nil || o.Gate.Tokens == nil && !o.PagesOnly || o.Gate.Sessions == nil || o.Log == nil {
 		return nil, errors.New("a server without tokens, sessions or an access log")
+	}
+	if o.PagesOnly && o.Mount == nil {
+		return nil, errors.New("a server of pages without pages")
 	}
 	if o.Rate == 0 {
 		o.Rate = DefaultRate
 	}
 	s := &Server{options: o, mux: http.NewServeMux(), table: access.Table{}, limits: newLimits(o.Rate, o.Now), closing: make(chan struct{})}
 	s.metrics = newMetrics(o.Service)
-	s.api = newAPI(s)
-	s.healthRoutes()
+	if !o.PagesOnly {
+		newAPI(s)
+		s.healthRoutes()
+	}
 	if o.Mount != nil {
 		o.Mount(s.mux, s.table)
 	}
