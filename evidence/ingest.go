@@ -61,6 +61,28 @@ type Judge interface {
 	Ordered(ctx context.Context, r Reader, record Record) (why string, err error)
 }
 
+// Judges are several, each of other predicate types.
+type Judges []Judge
+
+// Judge returns what the first says who has something to say.
+func (j Judges) Judge(ctx context.Context, r Reader, record Record) (string, error) {
+	return j.first(func(one Judge) (string, error) { return one.Judge(ctx, r, record) })
+}
+
+// Ordered returns what the first says who has something to say.
+func (j Judges) Ordered(ctx context.Context, r Reader, record Record) (string, error) {
+	return j.first(func(one Judge) (string, error) { return one.Ordered(ctx, r, record) })
+}
+
+func (j Judges) first(ask func(Judge) (string, error)) (string, error) {
+	for _, one := range j {
+		if why, err := ask(one); why != "" || err != nil {
+			return why, err
+		}
+	}
+	return "", nil
+}
+
 // Derive returns the record that an envelope amounts to, as far as its bytes say:
 // everything but index, dates, person, role and identity. It verifies no signature.
 // The error is a [*RefusedError].

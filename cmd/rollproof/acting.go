@@ -9,6 +9,7 @@ import (
 	"github.com/rollproof/rollproof/evidence/envelope"
 	"github.com/rollproof/rollproof/evidence/sqlite"
 	"github.com/rollproof/rollproof/evidence/trust"
+	"github.com/rollproof/rollproof/internal/access"
 	"github.com/rollproof/rollproof/internal/service"
 	"github.com/rollproof/rollproof/release/rebuild"
 	"github.com/rollproof/rollproof/rollout"
@@ -45,7 +46,7 @@ func (p *program) acts(ctx *cli.Context) (*acting, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &acting{program: p, ctx: ctx, Desk: service.Desk{Chain: chain, Authority: authority, Catalog: known, Rebuilt: rebuilt(), Ledger: ledger(chain)}}, nil
+	return &acting{program: p, ctx: ctx, Desk: service.Desk{Chain: chain, Authority: authority, Catalog: known, Rebuilt: rebuilt(), Ledger: ledger(chain), Others: tokenJudge(chain)}}, nil
 }
 
 // signing is acts for a command that signs now.
@@ -65,6 +66,9 @@ func (p *program) signing(ctx *cli.Context) (*acting, error) {
 func ledger(chain *trust.Chain) *rollout.Ledger {
 	return &rollout.Ledger{Trust: chain, Location: time.LoadLocation}
 }
+
+// tokenJudge judges tokens of a server and their ends.
+func tokenJudge(chain *trust.Chain) evidence.Judge { return &access.Ledger{Trust: chain} }
 
 // rebuilt reads statements that a release was rebuilt.
 func rebuilt() service.Rebuilt {

@@ -80,7 +80,7 @@ func (p *program) intake(ctx *cli.Context, subject string) (evidence.Intake, err
 	if chain == nil {
 		return evidence.Intake{}, failure{exitEvidence, evidence.ErrNoAuthority.Error(), "give --key PUB, or --pin and --trust, received on another way than the evidence"}
 	}
-	return evidence.Intake{Catalog: known, Authority: authority, Judge: ledger(chain)}, nil
+	return evidence.Intake{Catalog: known, Authority: authority, Judge: evidence.Judges{ledger(chain), tokenJudge(chain)}}, nil
 }
 
 // storeRoot is the trust root for what no package brings: its directory is the one

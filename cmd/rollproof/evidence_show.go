@@ -9,12 +9,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/rollproof/rollproof/evidence"
 	"github.com/rollproof/rollproof/evidence/sqlite"
 	"github.com/rollproof/rollproof/release/archive"
-	"github.com/rollproof/rollproof/rollout"
 	"github.com/urfave/cli/v2"
 )
 
@@ -145,7 +143,7 @@ func (p *program) deriving(ctx *cli.Context) (evidence.Intake, error) {
 	intake := evidence.Intake{Catalog: known}
 	chain, _, err := p.storeRoot(ctx, ctx.String("sqlite"))
 	if err == nil && chain != nil {
-		intake.Judge = &rollout.Ledger{Trust: chain, Location: time.LoadLocation}
+		intake.Judge = evidence.Judges{ledger(chain), tokenJudge(chain)}
 	}
 	return intake, err
 }

@@ -99,7 +99,7 @@ func (p *program) serve(ctx *cli.Context) error {
 func (p *program) server(ctx *cli.Context, a *acting, store *sqlite.Store, logs *httpapi.Log, config *tls.Config) (*httpapi.Server, error) {
 	root := p.liveTrust(ctx, a)
 	local := service.New(service.Options{
-		Store: store, Catalog: a.Catalog, Location: time.LoadLocation, Rebuilt: rebuilt(), Now: p.clock,
+		Store: store, Catalog: a.Catalog, Location: time.LoadLocation, Rebuilt: rebuilt(), Others: tokenJudge, Now: p.clock,
 		Trust: func() (*trust.Chain, trust.Authority, error) {
 			now, err := root()
 			return now.Chain, now.Authority, err

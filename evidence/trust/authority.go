@@ -209,6 +209,19 @@ func KeysOf(a Authority, role Role) []string {
 	return list
 }
 
+// Unfit says why role and scope of a key do not fit a use, whether the key may still
+// sign or not; "" where they do. A single key has no role.
+func Unfit(a Authority, u Use) string {
+	r, ok := a.(*root)
+	if !ok {
+		return "no trust root says who has a role"
+	}
+	if _, listed := r.keys[u.KeyID]; !listed {
+		return r.unlisted(u).Reason
+	}
+	return r.fit(u, u.KeyID, Ruling{Signer: r.signer(u.KeyID)}).Reason
+}
+
 // singleKey is the authority of one key.
 type singleKey struct{ key envelope.PublicKey }
 

@@ -66,13 +66,18 @@ func (r *root) Rule(u Use) Ruling {
 	if !ok {
 		return r.unlisted(u)
 	}
-	p := r.people[k.Person]
-	ruling := Ruling{Signer: Signer{u.KeyID, p.ID, p.Name, r.roles[u.KeyID]}}
+	ruling := Ruling{Signer: r.signer(u.KeyID)}
 	if ruling = r.fit(u, u.KeyID, ruling); ruling.Outcome != Granted {
 		return ruling
 	}
 	ruling.Outcome = Denied // until its age is judged too
 	return r.judgeAge(u, k, ruling)
+}
+
+// signer is who has a listed key, and its role.
+func (r *root) signer(keyid string) Signer {
+	p := r.people[r.keys[keyid].Person]
+	return Signer{keyid, p.ID, p.Name, r.roles[keyid]}
 }
 
 // fit rules on role and scope alone. name is the keyid, or the name of an identity.

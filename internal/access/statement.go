@@ -10,6 +10,7 @@ import (
 	"github.com/rollproof/rollproof/evidence"
 	"github.com/rollproof/rollproof/evidence/trust"
 	"github.com/rollproof/rollproof/release"
+	"github.com/rollproof/rollproof/release/archive"
 	"github.com/rollproof/rollproof/rollout"
 )
 
@@ -70,6 +71,9 @@ type Grant struct {
 
 // NewToken makes the statement of a token with a secret.
 func NewToken(h rollout.Head, s Secret, g Grant) (evidence.Statement[Token], error) {
+	if err := checkScopes(g.Scopes); err != nil {
+		return evidence.Statement[Token]{}, err
+	}
 	t := Token{
 		h.Actor, h.Trust, h.Seen, second(h.Claimed), s.ID, g.Owner, g.Machine, inOrder(g.Scopes), s.Digest(),
 		second(g.NotBefore), second(g.Expires), inSet(g.Projects), g.Reason,
@@ -94,6 +98,16 @@ func inOrder(scopes []Scope) []Scope {
 		}
 	}
 	return list
+}
+
+// checkScopes refuses a scope that nobody knows: [inOrder] would lose it in silence.
+func checkScopes(scopes []Scope) error {
+	for _, s := range scopes {
+		if !slices.Contains(Scopes, s) {
+			return fmt.Errorf("scope %q is not known, expected some of %q", archive.Printable(string(s)), Scopes)
+		}
+	}
+	return nil
 }
 
 func inSet(names []string) []string {

@@ -61,8 +61,11 @@ func (g *Gate) Caller(r *http.Request) (Caller, error) {
 		}
 		return g.bearer(r.Context(), strings.TrimSpace(text))
 	}
-	if cookie, err := r.Cookie(g.Sessions.CookieName()); err == nil {
-		return g.Sessions.caller(r.Context(), cookie.Value)
+	switch cookies := r.CookiesNamed(g.Sessions.CookieName()); {
+	case len(cookies) == 1:
+		return g.Sessions.caller(r.Context(), cookies[0].Value)
+	case len(cookies) > 1: // one of them was put there by another site of the domain
+		return Caller{}, refused("%d session cookies", len(cookies))
 	}
 	public := Caller{Via: ViaPublic}
 	if g.ReadPublic {

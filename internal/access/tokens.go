@@ -10,9 +10,9 @@ import (
 
 	"github.com/rollproof/rollproof/evidence"
 	"github.com/rollproof/rollproof/evidence/checkpoint"
-	"github.com/rollproof/rollproof/evidence/envelope"
 	"github.com/rollproof/rollproof/evidence/translog"
 	"github.com/rollproof/rollproof/evidence/trust"
+	"github.com/rollproof/rollproof/rollout"
 )
 
 // A Root is a trust root at one moment.
@@ -35,10 +35,7 @@ type Known struct {
 	problem string // it never was a token
 }
 
-type ended struct {
-	act evidence.Digest
-	by  string
-}
+type ended struct{ by string } // by whom, with which act
 
 // States of a token.
 const (
@@ -55,12 +52,11 @@ type Tokens struct {
 	trust  Trust
 	now    func() time.Time
 
-	mu    sync.Mutex
-	tree  *translog.Frontier // of the entries that were replayed
-	next  int64
-	root  string // digest of the newest trust version when they were replayed
-	known map[string]*Known
-	order []string
+	mu   sync.Mutex
+	tree *translog.Frontier // of the entries that were replayed
+	next int64
+	root string // digest of the newest trust version when they were replayed
+	issued
 }
 
 // NewTokens replays nothing yet.
@@ -107,10 +103,22 @@ func (t *Tokens) Still(ctx context.Context, id string) (Caller, error) {
 }
 
 func (t *Tokens) caller(k Known, a trust.Authority) (Caller, error) {
+	if err := current(a); err != nil {
+		return Caller{}, err
+	}
 	if state, why := k.state(a, t.now()); state != Active {
 		return Caller{}, refused("token %s is %s %s", k.ID, state, why)
 	}
 	return Caller{Credential: k.ID, Owner: k.Owner, Machine: k.Machine, Scopes: slices.Clone(k.Scopes), Projects: slices.Clone(k.Projects), Via: ViaToken}, nil
+}
+
+// current refuses everybody under a trust root that may be an old one: nobody knows
+// whom a newer one would let in.
+func current(a trust.Authority) error {
+	if f := a.Facts(); f.Current != trust.Granted {
+		return refused("no token counts: %s", f.CurrentReason)
+	}
+	return nil
 }
 
 // state says whether a token counts at an instant.
@@ -121,11 +129,9 @@ func (k Known) state(a trust.Authority, now time.Time) (state, why string) {
 	ruling := a.Rule(trust.Use{KeyID: k.keyid, PredicateType: TokenType, Project: oneOf(k.Projects), Statement: k.Act, Envelope: k.id})
 	switch {
 	case k.revoked != nil:
-		return Revoked, "by " + k.revoked.by + " with " + k.revoked.act.String()
+		return Revoked, k.revoked.by
 	case ruling.Outcome != trust.Granted:
 		return Invalid, ruling.Reason
-	case ruling.Signer.Person != k.Actor.Person || k.keyid != k.Actor.KeyID:
-		return Invalid, "it names another signer than the one who signed it"
 	case !k.Machine && !trust.HasPerson(a, k.Owner):
 		return Invalid, "the trust root has no person " + k.Owner
 	case now.Before(k.NotBefore):
@@ -163,13 +169,16 @@ func (t *Tokens) advance(ctx context.Context) (trust.Authority, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t.tree == nil || size < t.next || t.root != chain.Digest() {
-		t.tree, t.next, t.root, t.known, t.order = &translog.Frontier{}, 0, chain.Digest(), map[string]*Known{}, nil
+	if size < t.next {
+		return nil, &rollout.TamperedError{Index: size, Err: evidence.ErrNotFound}
+	}
+	if t.tree == nil || t.root != chain.Digest() {
+		t.tree, t.next, t.root, t.issued = &translog.Frontier{}, 0, chain.Digest(), issued{}
 	}
 	if size == t.next {
 		return authority, nil
 	}
-	if err := t.replay(ctx, chain, authority, size); err != nil {
+	if err := t.replay(ctx, chain, size); err != nil {
 		t.tree = nil // what was half replayed is not kept
 		return nil, err
 	}
@@ -178,10 +187,13 @@ func (t *Tokens) advance(ctx context.Context) (trust.Authority, error) {
 
 // replay reads records, and compares what they say with the log's tree and its newest
 // checkpoint: a row whose type was changed no longer leads to them.
-func (t *Tokens) replay(ctx context.Context, chain *trust.Chain, authority trust.Authority, size int64) error {
+func (t *Tokens) replay(ctx context.Context, chain *trust.Chain, size int64) error {
 	newest, signed, err := checkpoint.Newest(ctx, t.reader)
 	if err != nil && !errors.Is(err, evidence.ErrNoLog) {
 		return err
+	}
+	if signed && newest.Size > size {
+		return &checkpoint.RewrittenError{Checkpoint: newest.Checkpoint, Err: fmt.Errorf("it ends with record %d", size-1)}
 	}
 	var tokens []int64
 	for record, err := range t.reader.Scan(ctx, evidence.Range{From: t.next, To: size}) {
@@ -197,7 +209,7 @@ func (t *Tokens) replay(ctx context.Context, chain *trust.Chain, authority trust
 		}
 		t.tree.Append(hash)
 		t.next++
-		if record.PredicateType == TokenType || record.PredicateType == RevocationType {
+		if concerns(record.PredicateType) {
 			tokens = append(tokens, record.Index)
 		}
 		if signed && t.next == newest.Size && t.tree.Tree() != newest.Tree {
@@ -212,64 +224,11 @@ func (t *Tokens) replay(ctx context.Context, chain *trust.Chain, authority trust
 		return &translog.RootError{Size: size, Got: got.Root, Want: stored.Root}
 	}
 	for _, index := range tokens {
-		if err := t.apply(ctx, chain, authority, index); err != nil {
+		if err := t.take(ctx, t.reader, chain, index); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// apply takes a token or a revocation into the table, as its envelope says it. One that
-// cannot be read or verified is no token.
-func (t *Tokens) apply(ctx context.Context, chain *trust.Chain, authority trust.Authority, index int64) error {
-	record, err := t.reader.Record(ctx, index)
-	if err != nil {
-		return err
-	}
-	if record.Erased != nil || evidence.DigestOf(record.Envelope) != record.ID {
-		return nil
-	}
-	b, err := envelope.ParseBundle(record.Envelope)
-	if err != nil {
-		return nil
-	}
-	key, listed := chain.Key(b.KeyID)
-	if !listed || b.Verify(key) != nil {
-		return nil
-	}
-	if revocation, err := readRevocation(b.Payload); err == nil {
-		t.revoke(revocation, b, authority)
-		return nil
-	}
-	token, err := readToken(b.Payload)
-	if err != nil {
-		return nil
-	}
-	k := &Known{Token: token, Act: evidence.DigestOf(b.Payload), Index: index, keyid: b.KeyID, id: record.ID}
-	if before, twice := t.known[token.ID]; twice && before.usable(authority) {
-		return nil // the first one of an id is the one
-	}
-	if _, twice := t.known[token.ID]; !twice {
-		t.order = append(t.order, token.ID)
-	}
-	t.known[token.ID] = k
-	return nil
-}
-
-// usable reports whether a token is one whose signer could make it.
-func (k *Known) usable(a trust.Authority) bool {
-	state, _ := k.state(a, k.NotBefore)
-	return state != Invalid
-}
-
-// revoke ends a token. It counts for ever, also when the key that signed it is no longer
-// signed with: whom the trust root lists with the role could end it.
-func (t *Tokens) revoke(r Revocation, b envelope.Bundle, a trust.Authority) {
-	k, ok := t.known[r.ID]
-	if !ok || k.Act != r.Token || k.revoked != nil || b.KeyID != r.Actor.KeyID || !slices.Contains(trust.KeysOf(a, trust.Policy), b.KeyID) {
-		return
-	}
-	k.revoked = &ended{evidence.DigestOf(b.Payload), r.Actor.Person}
 }
 
 // A Line is a token as it is listed.

@@ -31,11 +31,21 @@ type Desk struct {
 	Catalog   evidence.Catalog
 	Rebuilt   Rebuilt
 	Ledger    *rollout.Ledger
+	// Others judges acts that are none of a rollout; nil for no such acts.
+	Others evidence.Judge
 }
 
 // Intake verifies what is recorded, and judges it.
 func (d *Desk) Intake() evidence.Intake {
-	return evidence.Intake{Catalog: d.Catalog, Authority: d.Authority, Judge: d.Ledger}
+	return evidence.Intake{Catalog: d.Catalog, Authority: d.Authority, Judge: d.judges(d.Ledger)}
+}
+
+// judges are one that judges acts of rollouts, and the one of other acts.
+func (d *Desk) judges(own evidence.Judge) evidence.Judge {
+	if d.Others == nil {
+		return own
+	}
+	return evidence.Judges{own, d.Others}
 }
 
 // Current refuses a trust root that does not show that it is current.

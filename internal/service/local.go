@@ -26,7 +26,9 @@ type Options struct {
 	// Rebuilt reads a statement that a release was rebuilt: the manifest, and whether
 	// all came out alike.
 	Rebuilt Rebuilt
-	Now     func() time.Time
+	// Others makes what judges acts that are none of a rollout; nil for no such acts.
+	Others func(*trust.Chain) evidence.Judge
+	Now    func() time.Time
 	// Poll is how often the log is looked at while somebody waits; 0 means a second.
 	Poll time.Duration
 }
@@ -66,7 +68,11 @@ func (l *Local) desk() (*Desk, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Desk{Chain: chain, Authority: authority, Catalog: l.options.Catalog, Rebuilt: l.options.Rebuilt, Ledger: l.fresh(chain)}, nil
+	d := &Desk{Chain: chain, Authority: authority, Catalog: l.options.Catalog, Rebuilt: l.options.Rebuilt, Ledger: l.fresh(chain)}
+	if l.options.Others != nil {
+		d.Others = l.options.Others(chain)
+	}
+	return d, nil
 }
 
 // fresh is a ledger that has replayed nothing.

@@ -49,7 +49,7 @@ func (l *Local) deriving(ctx context.Context, f func(evidence.Intake) error) err
 	if desk.Ledger, err = l.ledger(ctx, l.options.Store, desk); err != nil {
 		return err
 	}
-	return f(evidence.Intake{Catalog: desk.Catalog, Authority: desk.Authority, Judge: present{desk}})
+	return f(evidence.Intake{Catalog: desk.Catalog, Authority: desk.Authority, Judge: desk.judges(present{desk})})
 }
 
 // Record returns what a record's envelope says, and where the store differs. Of an
