@@ -18,6 +18,7 @@ import (
 	"github.com/coreos/go-oidc/v3/oidc"
 	"github.com/rollproof/rollproof/evidence/trust"
 	"golang.org/x/oauth2"
+	"golang.org/x/time/rate"
 )
 
 // OIDCSettings are what the server's operator says of the company's identity provider.
@@ -80,6 +81,9 @@ const (
 	maxLogins  = 1000
 	askAgain   = 10 * time.Second // after the issuer could not be reached
 	issuerTime = 10 * time.Second
+	maxAnswer  = 1 << 20 // bytes of an answer of the issuer
+
+	fetchesPerSecond, fetchBurst = 1, 10 // of keys and discovery
 )
 
 // algorithms are those of asymmetric keys: a client's secret signs nothing.
@@ -123,7 +127,36 @@ func NewOIDC(s OIDCSettings, secret string, t Trust, now func() time.Time, rando
 	if s.GroupsClaim == "" {
 		s.GroupsClaim = "groups"
 	}
-	return &OIDC{settings: s, secret: secret, trust: t, now: now, random: random, secure: secure, client: &http.Client{Transport: transport, Timeout: issuerTime}, logins: map[string]login{}}, nil
+	return &OIDC{settings: s, secret: secret, trust: t, now: now, random: random, secure: secure, client: issuerClient(transport), logins: map[string]login{}}, nil
+}
+
+// issuerClient asks the issuer and nobody else: it follows no redirect.
+func issuerClient(t http.RoundTripper) *http.Client {
+	return &http.Client{
+		Transport: limited{t, rate.NewLimiter(fetchesPerSecond, fetchBurst)}, Timeout: issuerTime,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// limited bounds how much an answer can make this machine read, and how often strangers'
+// tokens with made-up key ids make it ask for the issuer's keys.
+type limited struct {
+	http.RoundTripper
+	fetches *rate.Limiter
+}
+
+func (l limited) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Method == http.MethodGet && !l.fetches.Allow() {
+		return nil, errors.New("the issuer was asked too often")
+	}
+	answer, err := l.RoundTripper.RoundTrip(r)
+	if err == nil {
+		answer.Body = struct {
+			io.Reader
+			io.Closer
+		}{io.LimitReader(answer.Body, maxAnswer), answer.Body}
+	}
+	return answer, err
 }
 
 // discovered returns the issuer's endpoints and keys.
@@ -161,8 +194,8 @@ func (o *OIDC) verify(ctx context.Context, text, audience, nonce string) (Caller
 	if err != nil {
 		return Caller{}, time.Time{}, err
 	}
-	verifier := provider.VerifierContext(oidc.ClientContext(context.WithoutCancel(ctx), o.client), &oidc.Config{ClientID: audience, SupportedSigningAlgs: algorithms, Now: o.now})
-	token, err := verifier.Verify(ctx, text)
+	verifier := provider.Verifier(&oidc.Config{ClientID: audience, SupportedSigningAlgs: algorithms, Now: o.now})
+	token, err := verifier.Verify(ctx, text) // with the keys that the provider keeps
 	if err != nil {
 		return Caller{}, time.Time{}, refused("%v", err)
 	}
@@ -171,6 +204,9 @@ func (o *OIDC) verify(ctx context.Context, text, audience, nonce string) (Caller
 	}
 	root, err := o.trust()
 	if err != nil {
+		return Caller{}, time.Time{}, err
+	}
+	if err := current(root.Authority); err != nil {
 		return Caller{}, time.Time{}, err
 	}
 	person := trust.PersonOf(root.Authority, trust.Identity{Issuer: token.Issuer, Subject: token.Subject})
@@ -280,6 +316,8 @@ func (o *OIDC) Finish(w http.ResponseWriter, r *http.Request) (Caller, time.Time
 		return Caller{}, time.Time{}, refused("no such login")
 	case subtle.ConstantTimeCompare([]byte(q.Get("state")), []byte(l.state)) != 1:
 		return Caller{}, time.Time{}, refused("the answer is of another login")
+	case q.Has("iss") && q.Get("iss") != o.settings.Issuer: // RFC 9207
+		return Caller{}, time.Time{}, refused("the answer is of another issuer")
 	case q.Get("code") == "":
 		return Caller{}, time.Time{}, refused("the issuer said %q", q.Get("error"))
 	}
