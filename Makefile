@@ -18,7 +18,7 @@ build: ## build ./rollproof, with its own version stamped in
 	GOENV=off GOFLAGS= CGO_ENABLED=0 go build -trimpath -o rollproof ./cmd/rollproof
 
 test: ## run every test
-	go test ./...
+	go test -timeout 25m ./...
 
 check: fmt vet lint test ## what has to be green before a change lands
 
