@@ -123,7 +123,7 @@ func (p *program) server(ctx *cli.Context, a *acting, store *sqlite.Store, logs 
 	}
 	return httpapi.New(httpapi.Options{
 		Service: local, Catalog: a.Catalog, Gate: gate, Hosts: hostNames(ctx), Rate: ctx.Float64("rate"), Log: logs, Now: p.clock, Version: version(),
-		Mount: pages.Mount, Denied: pages.Denied,
+		Mount: pages.Mount, Denied: pages.Denied, Refused: pages.Refused,
 	})
 }
 

@@ -71,7 +71,7 @@ func (p *program) localConsole(ctx *cli.Context, a *acting, remote service.Servi
 	}
 	return httpapi.New(httpapi.Options{
 		Service: checked, Catalog: a.Catalog, Gate: gate, Hosts: hostNames(ctx), Rate: ctx.Float64("rate"), Log: logs, Now: p.clock, Version: version(),
-		Mount: pages.Mount, Denied: pages.Denied, PagesOnly: true,
+		Mount: pages.Mount, Denied: pages.Denied, Refused: pages.Refused, PagesOnly: true,
 	})
 }
 

@@ -55,10 +55,10 @@ func (a assets) address(name string) (string, error) {
 	return "", fmt.Errorf("there is no asset %s", name)
 }
 
-func (a assets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	file, ok := a.byAddress[r.URL.Path]
+func (c *Console) asset(w http.ResponseWriter, r *http.Request) {
+	file, ok := c.assets.byAddress[r.URL.Path]
 	if !ok {
-		http.NotFound(w, r)
+		c.Refused(w, r, http.StatusNotFound, "")
 		return
 	}
 	w.Header().Set("Content-Type", file.kind)

@@ -61,6 +61,11 @@ func (c *client) send(method, path, form string, headers map[string]string) (*ht
 	for k, v := range headers {
 		r.Header.Set(k, v)
 	}
+	return c.answered(r)
+}
+
+func (c *client) answered(r *http.Request) (*http.Response, string) {
+	c.t.Helper()
 	answer, err := c.Do(r)
 	if err != nil {
 		c.t.Fatal(err)
@@ -229,7 +234,7 @@ func TestForeignForms(t *testing.T) {
 	b.signIn(s)
 	b.open(strings.Replace(evil.URL, "127.0.0.1", "localhost", 1))
 	b.press("button")
-	if got := b.eval("document.body.innerText"); !strings.Contains(got, "another origin") {
+	if got := b.eval("document.body.innerText"); !strings.Contains(got, "another site") {
 		t.Errorf("a foreign form led to: %s", got)
 	}
 	b.open(s.URL + "/rings/hello")

@@ -110,7 +110,7 @@ type route struct {
 func (c *Console) routes() []route {
 	open, read, operate := access.Rule{Open: true}, access.Rule{Scope: access.Read}, access.Rule{Scope: access.Operate}
 	return append(c.entrance(), []route{
-		{"GET /assets/{digest}/{file}", open, c.assets.ServeHTTP},
+		{"GET /assets/{digest}/{file}", open, c.asset},
 		{"POST /logout", open, c.signOut},
 		{"POST /theme", open, c.setTheme},
 		{"GET /{$}", read, c.home},

@@ -191,6 +191,12 @@ type site struct {
 // serve starts the console on the world's store. wrap may stand before it.
 func (w *world) serve(wrap func(http.Handler) http.Handler) *site {
 	w.t.Helper()
+	return w.serveAt(10_000, wrap)
+}
+
+// serveAt answers so many requests a second of one credential.
+func (w *world) serveAt(rate float64, wrap func(http.Handler) http.Handler) *site {
+	w.t.Helper()
 	known, err := evidence.NewCatalog(slices.Concat(release.CatalogEntries(), rollout.CatalogEntries(), rebuild.CatalogEntries(), access.CatalogEntries())...)
 	if err != nil {
 		w.t.Fatal(err)
@@ -216,7 +222,7 @@ func (w *world) serve(wrap func(http.Handler) http.Handler) *site {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(func() { logs.Close() })
-	api, err := httpapi.New(httpapi.Options{Service: local, Catalog: known, Gate: s.gate, Hosts: []string{"127.0.0.1"}, Rate: 10_000, Log: logs, Now: time.Now, Mount: c.Mount, Denied: c.Denied})
+	api, err := httpapi.New(httpapi.Options{Service: local, Catalog: known, Gate: s.gate, Hosts: []string{"127.0.0.1"}, Rate: rate, Log: logs, Now: time.Now, Mount: c.Mount, Denied: c.Denied, Refused: c.Refused})
 	if err != nil {
 		w.t.Fatal(err)
 	}

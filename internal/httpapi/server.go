@@ -50,6 +50,9 @@ type Options struct {
 	// Denied answers requests for routes of the console that do not get through; nil for
 	// a problem.
 	Denied func(w http.ResponseWriter, r *http.Request, d *access.Denial)
+	// Refused answers people in browsers, outside of the API, what HTTP itself refuses
+	// (404, 405, 421, 429, and 403 of another origin); nil for a problem.
+	Refused func(w http.ResponseWriter, r *http.Request, status int, detail string)
 }
 
 // A Server answers requests.
@@ -164,7 +167,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		s.deny(w, r, denial, address)
 		return
 	}
-	if !caller.Anonymous() && !s.limits.credential(caller.Credential) {
+	if caller.Anonymous() && carries(r) && !s.limits.address(address) || !caller.Anonymous() && !isStatic(pattern) && !s.limits.credential(caller.Credential) {
 		s.tooMany(w, r, caller)
 		return
 	}
@@ -173,6 +176,10 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, bodyLimit(pattern))
 	s.mux.ServeHTTP(w, r.WithContext(access.WithCaller(r.Context(), caller)))
 }
+
+// isStatic reports whether a route gives out files of the program itself: they cost no
+// look at the store, and a page that needs several counts as one request.
+func isStatic(pattern string) bool { return strings.HasPrefix(pattern, "GET /assets/") }
 
 // asked takes a request without a credential from what its address may ask.
 func (s *Server) asked(r *http.Request, address string) bool {
@@ -299,6 +306,10 @@ func isAPI(name string) bool {
 
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, c access.Caller, p *Problem) {
 	s.options.Log.refused(r, c, p.Status, p.Detail)
+	if s.options.Refused != nil && !isAPI(r.URL.Path) && strings.Contains(r.Header.Get("Accept"), "text/html") {
+		s.options.Refused(w, r, p.Status, p.Detail)
+		return
+	}
 	p.write(w)
 }
 
