@@ -137,6 +137,9 @@ var onlyIn = map[string]string{
 	"modernc.org/sqlite":                  "evidence/sqlite",
 	"github.com/sigstore/sigstore-go":     "evidence/keyless",
 	"github.com/google/licensecheck":      "release/sbom/license",
+	"github.com/coreos/go-oidc":           "internal/access",
+	"github.com/danielgtaylor/huma":       "internal/httpapi",
+	"github.com/prometheus":               "internal/httpapi",
 }
 
 func TestHeavyModulesHaveOneRoom(t *testing.T) {
@@ -149,6 +152,43 @@ func TestHeavyModulesHaveOneRoom(t *testing.T) {
 				if strings.HasPrefix(i, heavy) && room(path) != r {
 					t.Errorf("%s imports %s, which belongs to %s", room(path), i, r)
 				}
+			}
+		}
+	}
+}
+
+// The domain knows nobody who presents it.
+var presenters = []string{"internal/access", "internal/service", "internal/httpapi", "internal/console"}
+
+func TestDomainImportsNoPresenter(t *testing.T) {
+	pkgs := load(t)
+	for path, p := range pkgs {
+		if !ours(path) || strings.HasPrefix(room(path), "internal/") || strings.HasPrefix(room(path), "cmd/") {
+			continue
+		}
+		for _, i := range p.Deps {
+			if ours(i) && slices.Contains(presenters, room(i)) {
+				t.Errorf("%s reaches %s", room(path), room(i))
+			}
+		}
+	}
+	// What the API and the console answer from speaks no HTTP, and knows no caller.
+	for _, i := range pkgs[module+"/internal/service"].Deps {
+		if i == "net/http" || ours(i) && slices.Contains(presenters, room(i)) {
+			t.Errorf("internal/service reaches %s", i)
+		}
+	}
+}
+
+// Two presenters stand side by side, and only commands put them together.
+func TestOnlyCommandsImportPresenters(t *testing.T) {
+	for path, p := range load(t) {
+		if !ours(path) || strings.HasPrefix(room(path), "cmd/") {
+			continue
+		}
+		for _, i := range p.Imports {
+			if r := room(i); ours(i) && (r == "internal/httpapi" || r == "internal/console") {
+				t.Errorf("%s imports %s", room(path), r)
 			}
 		}
 	}
