@@ -100,26 +100,15 @@ func (p *program) logConsistency(ctx *cli.Context) error {
 		return err
 	}
 	defer store.Close()
-	newest, err := newestCheckpoint(ctx, store)
-	if err != nil {
-		return err
-	}
 	old, err := p.oldSize(ctx, store, ctx.Args().First())
 	if err != nil {
 		return err
 	}
-	if old > newest.Size {
-		return failure{exitEvidence, fmt.Sprintf("the newest checkpoint has size %d, and the older one %d", newest.Size, old), "the log was shortened or restored from a backup; or sign a checkpoint first"}
-	}
-	request, err := checkpoint.NewRequest(ctx.Context, store, old, newest)
+	doc, err := checkpoint.ProveConsistency(ctx.Context, store, old)
 	if err != nil {
 		return badLog(err)
 	}
-	text, err := request.Marshal()
-	if err != nil {
-		return err
-	}
-	return p.writeProof(ctx, checkpoint.ProofDocument{Kind: "consistency", Origin: newest.Origin, Size: newest.Size, Index: old, Proof: string(text)})
+	return p.writeProof(ctx, doc)
 }
 
 // oldSize reads a size, or a checkpoint that the log must still agree with.

@@ -2,18 +2,12 @@ package main
 
 import (
 	"bytes"
-	"encoding/csv"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
-	"github.com/rollproof/rollproof/evidence"
-	"github.com/rollproof/rollproof/evidence/envelope"
-	"github.com/rollproof/rollproof/evidence/trust"
 	"github.com/rollproof/rollproof/internal/service"
 	"github.com/rollproof/rollproof/release/archive"
-	"github.com/rollproof/rollproof/release/vsa"
 	"github.com/rollproof/rollproof/rollout"
 	"github.com/urfave/cli/v2"
 )
@@ -24,12 +18,6 @@ func queryFlags() []cli.Flag {
 		&cli.StringFlag{Name: "query", Usage: "answer the auditor's question `NAME`, by a replay of the log; without a name, list the questions"},
 		&cli.StringFlag{Name: "changes", Usage: "`FILE` with one change record a line, for --query changes-without-rollout"},
 	)
-}
-
-// A questionList is what --query without a name prints.
-type questionList struct {
-	Schema    string             `json:"schema"`
-	Questions []rollout.Question `json:"questions"`
 }
 
 // evidenceQuery answers a question. Which records it stands on is the question's own:
@@ -58,13 +46,13 @@ func (p *program) evidenceQuery(ctx *cli.Context) error {
 	case p.json:
 		return p.printJSON(answer)
 	case ctx.Bool("csv"):
-		return p.printFindings(answer)
+		return service.WriteAnswer(p.stdout, answer)
 	}
 	return p.showAnswer(answer)
 }
 
 func (p *program) listQuestions() error {
-	doc := questionList{evidence.Namespace + "evidence-questions/v1", rollout.Questions}
+	doc := service.Questions()
 	if p.json {
 		return p.printJSON(doc)
 	}
@@ -84,6 +72,14 @@ func (p *program) answer(ctx *cli.Context, q rollout.Question) (rollout.Answer, 
 	if err != nil {
 		return none, err
 	}
+	remote, err := p.remote(ctx)
+	if err != nil {
+		return none, err
+	}
+	if remote != nil {
+		answer, err := remote.Answer(ctx.Context, project, q.Name, changes)
+		return answer, badStore(err)
+	}
 	a, err := p.acts(ctx)
 	if err != nil {
 		return none, err
@@ -97,7 +93,7 @@ func (p *program) answer(ctx *cli.Context, q rollout.Question) (rollout.Answer, 
 	if err != nil {
 		return none, err
 	}
-	audit := rollout.Audit{State: state, Reader: store, Now: p.now(), Changes: changes, Verified: a.verifiedBy}
+	audit := rollout.Audit{State: state, Reader: store, Now: p.now(), Changes: changes, Verified: a.VerifiedBy}
 	answer, err := audit.Answer(ctx.Context, q)
 	return answer, badStore(err)
 }
@@ -125,7 +121,7 @@ const maxChanges = 64 << 20
 
 // changeList reads a list of change records, one a line; # begins a comment line.
 func changeList(ctx *cli.Context, q rollout.Question) ([]string, error) {
-	file, wanted := ctx.String("changes"), q.Name == "changes-without-rollout"
+	file, wanted := ctx.String("changes"), q.Name == service.ChangesQuestion
 	if (file != "") != wanted {
 		return nil, usagef("rollproof evidence search --query changes-without-rollout --changes FILE", "--changes and --query changes-without-rollout go together")
 	}
@@ -146,53 +142,6 @@ func changeList(ctx *cli.Context, q rollout.Question) ([]string, error) {
 	return list, nil
 }
 
-// verifiedBy examines a record again, and returns the verifier whose passing summary
-// it is.
-func (a *acting) verifiedBy(r evidence.Record) string {
-	examined, err := a.Intake().Examine(r.Envelope)
-	if err != nil || examined.ID != r.ID || examined.Signer.Role != trust.Verifier || examined.PredicateType != vsa.PredicateType {
-		return ""
-	}
-	b, err := envelope.ParseBundle(r.Envelope)
-	if err != nil {
-		if b, err = envelope.ParseDSSE(r.Envelope); err != nil {
-			return ""
-		}
-	}
-	f, err := vsa.Read(b.Payload)
-	if err != nil || !f.Passed {
-		return ""
-	}
-	return examined.Signer.Person
-}
-
-var findingColumns = []string{"index", "act", "recorded", "changeRecord", "version", "environment", "ring", "target", "rollout", "persons", "detail"}
-
-func findingCells(f rollout.AnswerLine) []string {
-	return []string{findingIndex(f), f.Act, f.Recorded, f.ChangeRecord, f.Version, f.Environment, f.Ring, f.Target, f.Rollout, strings.Join(f.Persons, " "), f.Detail}
-}
-
-// findingIndex is "" where no record shows the finding.
-func findingIndex(f rollout.AnswerLine) string {
-	if f.Index < 0 {
-		return ""
-	}
-	return strconv.FormatInt(f.Index, 10)
-}
-
-func (p *program) printFindings(answer rollout.Answer) error {
-	w := csv.NewWriter(p.stdout)
-	rows := [][]string{findingColumns}
-	for _, f := range answer.Findings {
-		cells := findingCells(f)
-		for i := range cells {
-			cells[i] = service.Cell(cells[i])
-		}
-		rows = append(rows, cells)
-	}
-	return w.WriteAll(rows)
-}
-
 // showAnswer prints one line per finding, as wide as the terminal.
 func (p *program) showAnswer(answer rollout.Answer) error {
 	fmt.Fprintf(p.stdout, "%s: %s\n", archive.Printable(answer.Project), answer.Question)
@@ -202,7 +151,7 @@ func (p *program) showAnswer(answer rollout.Answer) error {
 	}
 	rows := [][]string{{"INDEX", "CHANGE", "RELEASE", "RING", "TARGET", "BY", "DETAIL"}}
 	for _, f := range answer.Findings {
-		rows = append(rows, []string{findingIndex(f), f.ChangeRecord, f.Version, f.Ring, f.Target, strings.Join(f.Persons, " "), f.Detail})
+		rows = append(rows, []string{service.FindingIndex(f), f.ChangeRecord, f.Version, f.Ring, f.Target, strings.Join(f.Persons, " "), f.Detail})
 	}
 	_, err := fmt.Fprint(p.stdout, align(rows, p.width()))
 	return err

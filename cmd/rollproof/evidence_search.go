@@ -107,9 +107,6 @@ func (p *program) instant(ctx *cli.Context, flag string) (time.Time, error) {
 
 func (p *program) evidenceSearch(ctx *cli.Context) error {
 	if ctx.IsSet("query") {
-		if ctx.IsSet("server") {
-			return usagef("ask it where the store lies, or of a verified export", "--query replays the log and does not go with --server")
-		}
 		return p.evidenceQuery(ctx)
 	}
 	q, err := p.filters(ctx)

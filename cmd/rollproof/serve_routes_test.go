@@ -21,7 +21,7 @@ import (
 var scopeOf = map[string]access.Scope{
 	"searchEvidence": access.Read, "showRecord": access.Read, "getEnvelope": access.Read, "showLineage": access.Read, "verifyRecord": access.Read,
 	"listArtifacts": access.Read, "getArtifact": access.Read, "getBundle": access.Read, "showRelease": access.Read, "proveRecord": access.Read,
-	"showLog": access.Read, "getCheckpoint": access.Read, "getTile": access.Read, "events": access.Read,
+	"showLog": access.Read, "getCheckpoint": access.Read, "getTile": access.Read, "events": access.Read, "proveConsistency": access.Read, "listQuestions": access.Read, "answerQuestion": access.Read,
 	"listProjects": access.Read, "showRings": access.Read, "diffRings": access.Read, "showHistory": access.Read, "listRollouts": access.Read, "showRollout": access.Read,
 	"listRequests": access.Read, "showRequest": access.Read, "listExecutions": access.Read, "showExecution": access.Read,
 	"addEvidence":             access.Ingest,
@@ -85,7 +85,7 @@ func (r *running) known() map[string]string {
 	return map[string]string{
 		"/evidence": page.Records[0].ID.Hex(), "/releases": packages.Records[0].ID.Hex(), "/rollouts": page.Records[0].Facts.Rollout,
 		"/promotion-requests": requests.Requests[0].ID, "/promotion-executions": page.Records[0].ID.Hex(),
-		"{name}": "release-evidence.json", "{path}": "entries/000.p/1", "{target}": "hello-linux-amd64",
+		"{name}": "release-evidence.json", "{path}": "entries/000.p/1", "{target}": "hello-linux-amd64", "{question}": "what-runs-where",
 	}
 }
 
@@ -97,7 +97,7 @@ func (o operation) at(known map[string]string) string {
 			path = strings.Replace(path, "{id}", url.PathEscape(known[room]), 1)
 		}
 	}
-	for _, name := range []string{"{name}", "{path}", "{target}"} {
+	for _, name := range []string{"{name}", "{path}", "{target}", "{question}"} {
 		path = strings.Replace(path, name, known[name], 1)
 	}
 	if o.OperationID == "diffRings" {

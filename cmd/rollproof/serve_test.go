@@ -146,6 +146,7 @@ func TestServe(t *testing.T) {
 		{"RemoteCommands", testRemoteCommands},
 		{"LyingServers", testLyingServers},
 		{"TheAPISaysWhatTheCommandsSay", testTheAPISaysWhatTheCommandsSay},
+		{"QueriesAndConsistency", testQueriesAndConsistency},
 		{"RoutesAndScopes", testRoutesAndScopes},
 		{"AnswersFitTheirDescription", testAnswersFitTheirDescription},
 		{"NoParameterMakesTheServerFail", testNoParameterMakesTheServerFail},

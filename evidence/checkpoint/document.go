@@ -111,3 +111,31 @@ func Prove(ctx context.Context, r evidence.Reader, index int64) (ProofDocument, 
 	entry, err := leaf.Marshal()
 	return ProofDocument{ProofSchema, "inclusion", newest.Origin, newest.Size, index, string(entry), string(text)}, err
 }
+
+// A ShorterError says that the newest checkpoint is not as large as an older one.
+type ShorterError struct{ Size, Old int64 }
+
+func (e *ShorterError) Error() string {
+	return fmt.Sprintf("the newest checkpoint has size %d, and the older one %d", e.Size, e.Old)
+}
+
+// ProveConsistency proves that the tree of the newest checkpoint begins with the tree of
+// the first old records. The proof is a [Request] to a witness. Errors are
+// [evidence.ErrNoLog], [ErrNone] and [*ShorterError].
+func ProveConsistency(ctx context.Context, r evidence.Reader, old int64) (ProofDocument, error) {
+	newest, ok, err := Newest(ctx, r)
+	switch {
+	case err != nil:
+		return ProofDocument{}, err
+	case !ok:
+		return ProofDocument{}, ErrNone
+	case old > newest.Size:
+		return ProofDocument{}, &ShorterError{newest.Size, old}
+	}
+	request, err := NewRequest(ctx, r, old, newest)
+	if err != nil {
+		return ProofDocument{}, err
+	}
+	text, err := request.Marshal()
+	return ProofDocument{Schema: ProofSchema, Kind: "consistency", Origin: newest.Origin, Size: newest.Size, Index: old, Proof: string(text)}, err
+}

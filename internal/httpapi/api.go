@@ -41,6 +41,7 @@ func newAPI(s *Server) {
 	a := &api{s, humago.New(s.mux, config)}
 	a.evidenceRoutes()
 	a.logRoutes()
+	a.queryRoutes()
 	a.rolloutRoutes()
 	a.actRoutes()
 	a.describeTiles()

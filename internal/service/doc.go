@@ -71,6 +71,9 @@ type Logs interface {
 	Log(ctx context.Context) (checkpoint.Document, error)
 	// Prove returns the proof that a record is in the newest checkpoint's tree.
 	Prove(ctx context.Context, id string) (checkpoint.ProofDocument, error)
+	// ProveConsistency proves that the newest checkpoint's tree begins with the tree of
+	// the first from records, as a request to a witness.
+	ProveConsistency(ctx context.Context, from int64) (checkpoint.ProofDocument, error)
 	// Tile returns the tile or entry bundle at a path of C2SP tlog-tiles, such as
 	// "tile/0/000.p/7", of the newest checkpoint's tree.
 	Tile(ctx context.Context, path string) ([]byte, error)
@@ -94,6 +97,9 @@ type Rollouts interface {
 	Request(ctx context.Context, name string) (rollout.ApprovalShow, error)
 	Executions(ctx context.Context, project string) (ExecutionList, error)
 	Execution(ctx context.Context, id string) (Execution, error)
+	// Answer asks one of [Questions] about a project; changes are the change records of
+	// [ChangesQuestion], and of no other one.
+	Answer(ctx context.Context, project, question string, changes []string) (rollout.Answer, error)
 }
 
 // Acts are what callers bring.

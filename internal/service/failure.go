@@ -116,6 +116,7 @@ func explainRecord(err error) *Failure {
 func explainLog(err error) *Failure {
 	var rewritten *checkpoint.RewrittenError
 	var younger *checkpoint.YoungerError
+	var shorter *checkpoint.ShorterError
 	var origin *translog.OriginError
 	var signature *translog.SignatureError
 	var format *translog.FormatError
@@ -126,6 +127,8 @@ func explainLog(err error) *Failure {
 		return &Failure{Code: CodeEvidence, Message: err.Error(), Hint: "records were removed, changed or put in another order since, or the store was restored from a backup"}
 	case errors.As(err, &younger):
 		return &Failure{Code: CodeFailed, Message: err.Error(), Hint: "rollproof evidence log checkpoint signs a new one", Missing: true}
+	case errors.As(err, &shorter):
+		return &Failure{Code: CodeEvidence, Message: err.Error(), Hint: "the log was shortened or restored from a backup; or sign a checkpoint first"}
 	case errors.As(err, &origin):
 		return &Failure{Code: CodeEvidence, Message: err.Error(), Hint: "the checkpoint belongs to another log"}
 	case errors.As(err, &signature), errors.As(err, &format), errors.As(err, &proof), errors.As(err, &root):

@@ -203,6 +203,14 @@ func (l *limited) Executions(ctx context.Context, project string) (ExecutionList
 	return l.Service.Executions(ctx, project)
 }
 
+func (l *limited) Answer(ctx context.Context, project, question string, changes []string) (rollout.Answer, error) {
+	project, err := l.named(project)
+	if err != nil {
+		return rollout.Answer{}, err
+	}
+	return l.Service.Answer(ctx, project, question, changes)
+}
+
 func (l *limited) Execution(ctx context.Context, id string) (Execution, error) {
 	return reached(ctx, l, id, l.Service.Execution)
 }

@@ -162,6 +162,11 @@ func (l *Local) Prove(ctx context.Context, id string) (checkpoint.ProofDocument,
 	return checkpoint.Prove(ctx, l.options.Store, index)
 }
 
+// ProveConsistency proves that the newest checkpoint's tree begins with an older one.
+func (l *Local) ProveConsistency(ctx context.Context, from int64) (checkpoint.ProofDocument, error) {
+	return checkpoint.ProveConsistency(ctx, l.options.Store, from)
+}
+
 // Tile returns a tile of the newest checkpoint's tree.
 func (l *Local) Tile(ctx context.Context, path string) ([]byte, error) {
 	newest, ok, err := checkpoint.Newest(ctx, l.options.Store)
