@@ -114,10 +114,10 @@ func (p *program) server(ctx *cli.Context, a *acting, store *sqlite.Store, logs 
 	if err != nil {
 		return nil, err
 	}
-	if issuer != nil {
+	if issuer != nil { // a nil *access.OIDC would be a verifier that is there
 		gate.OIDC = issuer
 	}
-	pages, err := console.New(console.Options{Service: local, Catalog: a.Catalog, Gate: gate, Now: p.clock, Log: slog.New(slog.NewTextHandler(p.stderr, nil))})
+	pages, err := console.New(console.Options{Service: local, Catalog: a.Catalog, Gate: gate, OIDC: issuer, Now: p.clock, Log: slog.New(slog.NewTextHandler(p.stderr, nil))})
 	if err != nil {
 		return nil, err
 	}

@@ -45,6 +45,9 @@ func (s OIDCSettings) Check() error {
 		if err := checkURL("redirect", s.Redirect); err != nil {
 			return err
 		}
+		if u, _ := url.Parse(s.Redirect); u.Path != FinishPath {
+			return fmt.Errorf("oidc: redirect %q: expected the path %s", s.Redirect, FinishPath)
+		}
 	}
 	switch {
 	case s.ClientID == "":
@@ -74,6 +77,12 @@ func checkURL(what, text string) error {
 	}
 	return fmt.Errorf("oidc: %s %q: expected https", what, text)
 }
+
+// Paths of logging in through the issuer, which package console serves.
+const (
+	BeginPath  = "/login/oidc"
+	FinishPath = "/login/oidc/done"
+)
 
 // Limits of logins that have begun.
 const (
@@ -111,8 +120,8 @@ type OIDC struct {
 
 // A login has begun and is not finished.
 type login struct {
-	state, nonce, verifier string
-	began                  time.Time
+	state, nonce, verifier, next string
+	began                        time.Time
 }
 
 // NewOIDC asks nobody yet. secret is the client's, "" for a public client; secure as in
@@ -257,8 +266,18 @@ func (o *OIDC) cookie(value string, seconds int) *http.Cookie {
 	return &http.Cookie{Name: o.cookieName(), Value: value, Path: "/", MaxAge: seconds, Secure: o.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode}
 }
 
-// Begin sends a browser to the issuer (code flow with PKCE, state and nonce).
-func (o *OIDC) Begin(w http.ResponseWriter, r *http.Request) error {
+// Name is the issuer's host, as pages name it.
+func (o *OIDC) Name() string {
+	u, _ := url.Parse(o.settings.Issuer) // Check has parsed it
+	return u.Host
+}
+
+// LogsIn reports whether browsers can log in, not bearers of identity tokens alone.
+func (o *OIDC) LogsIn() bool { return o.settings.Redirect != "" }
+
+// Begin sends a browser to the issuer (code flow with PKCE, state and nonce). next is
+// where it shall come out on this server.
+func (o *OIDC) Begin(w http.ResponseWriter, r *http.Request, next string) error {
 	if o.settings.Redirect == "" {
 		return errors.New("oidc: no redirect is configured: nobody can log in through the issuer")
 	}
@@ -274,7 +293,7 @@ func (o *OIDC) Begin(w http.ResponseWriter, r *http.Request) error {
 		}
 		texts[i] = hex.EncodeToString(raw[i][:])
 	}
-	if err := o.keep(texts[0], login{texts[1], texts[2], texts[3], o.now()}); err != nil {
+	if err := o.keep(texts[0], login{texts[1], texts[2], texts[3], next, o.now()}); err != nil {
 		return err
 	}
 	http.SetCookie(w, o.cookie(texts[0], int(loginLife.Seconds())))
@@ -297,13 +316,20 @@ func (o *OIDC) keep(value string, l login) error {
 	return nil
 }
 
-// Finish returns who came back from the issuer, and until when that is so. A login ends
+// An Arrival is who came back from the issuer, until when that is so, and where to.
+type Arrival struct {
+	Caller  Caller
+	Expires time.Time
+	Next    string
+}
+
+// Finish returns who came back from the issuer. A login ends
 // once, in the browser in which it began. The browser was sent by another site, so that
 // it will not show a strict cookie on a redirect: answer with a page that goes on.
-func (o *OIDC) Finish(w http.ResponseWriter, r *http.Request) (Caller, time.Time, error) {
+func (o *OIDC) Finish(w http.ResponseWriter, r *http.Request) (Arrival, error) {
 	cookie, err := r.Cookie(o.cookieName())
 	if err != nil {
-		return Caller{}, time.Time{}, refused("no login has begun in this browser")
+		return Arrival{}, refused("no login has begun in this browser")
 	}
 	http.SetCookie(w, o.cookie("", -1))
 	o.mu.Lock()
@@ -313,25 +339,26 @@ func (o *OIDC) Finish(w http.ResponseWriter, r *http.Request) (Caller, time.Time
 	q := r.URL.Query()
 	switch {
 	case !ok || o.now().Sub(l.began) >= loginLife:
-		return Caller{}, time.Time{}, refused("no such login")
+		return Arrival{}, refused("no such login")
 	case subtle.ConstantTimeCompare([]byte(q.Get("state")), []byte(l.state)) != 1:
-		return Caller{}, time.Time{}, refused("the answer is of another login")
+		return Arrival{}, refused("the answer is of another login")
 	case q.Has("iss") && q.Get("iss") != o.settings.Issuer: // RFC 9207
-		return Caller{}, time.Time{}, refused("the answer is of another issuer")
+		return Arrival{}, refused("the answer is of another issuer")
 	case q.Get("code") == "":
-		return Caller{}, time.Time{}, refused("the issuer said %q", q.Get("error"))
+		return Arrival{}, refused("the issuer said %q", q.Get("error"))
 	}
 	provider, err := o.discovered()
 	if err != nil {
-		return Caller{}, time.Time{}, err
+		return Arrival{}, err
 	}
 	tokens, err := o.config(provider).Exchange(oidc.ClientContext(r.Context(), o.client), q.Get("code"), oauth2.VerifierOption(l.verifier))
 	if err != nil {
-		return Caller{}, time.Time{}, refused("the issuer does not take the code: %v", err)
+		return Arrival{}, refused("the issuer does not take the code: %v", err)
 	}
 	text, ok := tokens.Extra("id_token").(string)
 	if !ok {
-		return Caller{}, time.Time{}, refused("the issuer gave no identity token")
+		return Arrival{}, refused("the issuer gave no identity token")
 	}
-	return o.verify(r.Context(), text, o.settings.ClientID, l.nonce)
+	caller, expires, err := o.verify(r.Context(), text, o.settings.ClientID, l.nonce)
+	return Arrival{caller, expires, l.next}, err
 }

@@ -111,7 +111,7 @@ func TestBearersThatDoNotCount(t *testing.T) {
 func (l *lobby) away() (*url.URL, *http.Cookie) {
 	l.t.Helper()
 	w := httptest.NewRecorder()
-	ok(l.t, l.provider.Begin(w, httptest.NewRequest("GET", "/login/oidc", nil)))
+	ok(l.t, l.provider.Begin(w, httptest.NewRequest("GET", access.BeginPath, nil), "/"))
 	browser := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	answer := must[*http.Response](l.t)(browser.Get(w.Result().Header.Get("Location")))
 	ok(l.t, answer.Body.Close())
@@ -124,7 +124,8 @@ func (l *lobby) back(at *url.URL, cookies ...*http.Cookie) (access.Caller, time.
 	for _, c := range cookies {
 		r.AddCookie(c)
 	}
-	return l.provider.Finish(httptest.NewRecorder(), r)
+	arrival, err := l.provider.Finish(httptest.NewRecorder(), r)
+	return arrival.Caller, arrival.Expires, err
 }
 
 func TestSignInWithAnIssuer(t *testing.T) {

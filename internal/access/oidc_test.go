@@ -170,14 +170,19 @@ func TestCodeFlow(t *testing.T) {
 	var failed error
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /login", func(w http.ResponseWriter, r *http.Request) {
-		if err := o.Begin(w, r); err != nil {
+		if err := o.Begin(w, r, "/log"); err != nil {
 			t.Error(err)
 		}
 	})
-	mux.HandleFunc("GET /done", func(w http.ResponseWriter, r *http.Request) { caller, _, failed = o.Finish(w, r) })
+	mux.HandleFunc("GET "+access.FinishPath, func(w http.ResponseWriter, r *http.Request) {
+		arrival, err := o.Finish(w, r)
+		if caller, failed = arrival.Caller, err; err == nil && arrival.Next != "/log" {
+			t.Errorf("the login leads to %q", arrival.Next)
+		}
+	})
 	console := httptest.NewServer(mux)
 	defer console.Close()
-	o = newOIDC(t, i, func(s *access.OIDCSettings) { s.Redirect = console.URL + "/done" })
+	o = newOIDC(t, i, func(s *access.OIDCSettings) { s.Redirect = console.URL + access.FinishPath })
 	browser := func() *http.Client {
 		jar, err := cookiejar.New(nil)
 		if err != nil {
@@ -201,7 +206,7 @@ func TestCodeFlow(t *testing.T) {
 	// The same answer again, and the answer of one browser in another.
 	begin := browser()
 	begin.CheckRedirect = func(r *http.Request, _ []*http.Request) error {
-		if strings.HasPrefix(r.URL.String(), console.URL+"/done") {
+		if strings.HasPrefix(r.URL.String(), console.URL+access.FinishPath) {
 			return http.ErrUseLastResponse
 		}
 		return nil
@@ -249,6 +254,7 @@ func TestOIDCSettings(t *testing.T) {
 		"no client":     func(s *access.OIDCSettings) { s.ClientID = "" },
 		"no group":      func(s *access.OIDCSettings) { s.Scopes = nil },
 		"another scope": func(s *access.OIDCSettings) { s.Scopes = map[string][]access.Scope{"a": {"root"}} },
+		"another path":  func(s *access.OIDCSettings) { s.Redirect = "https://evidence.example.com/done" },
 		"a file":        func(s *access.OIDCSettings) { s.Redirect = "file:///etc/passwd" },
 	} {
 		s := good

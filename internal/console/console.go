@@ -62,11 +62,10 @@ type Options struct {
 	// Door lets in the user of a console on his own machine, in place of signing in; nil
 	// for a console that people sign in to.
 	Door *access.Door
-	// Elsewhere is the address at which signing in with a company's identity provider
-	// begins, "" where none is set up. It takes the parameter next.
-	Elsewhere string
-	Now       func() time.Time
-	Log       *slog.Logger
+	// OIDC is the issuer with whose accounts people sign in too, nil without one.
+	OIDC *access.OIDC
+	Now  func() time.Time
+	Log  *slog.Logger
 	// Server is the address that the commands on a page name with --server, "" for
 	// commands that are run where the store lies.
 	Server string
@@ -112,6 +111,8 @@ func (c *Console) routes() []route {
 	return append(c.entrance(), []route{
 		{"GET /assets/{digest}/{file}", open, c.asset},
 		{"POST /logout", open, c.signOut},
+		{"GET " + access.BeginPath, open, c.leave},
+		{"GET " + access.FinishPath, open, c.arrive},
 		{"POST /theme", open, c.setTheme},
 		{"GET /{$}", read, c.home},
 		{"GET /project", read, c.home},

@@ -9,7 +9,7 @@ import (
 	"github.com/rollproof/rollproof/internal/access"
 )
 
-type loginBody struct{ Next, Problem, Elsewhere string }
+type loginBody struct{ Next, Problem, Elsewhere, Issuer string }
 
 func (c *Console) loginPage(w http.ResponseWriter, r *http.Request) {
 	next := localPath(r.URL.Query().Get("next"))
@@ -23,11 +23,11 @@ func (c *Console) loginPage(w http.ResponseWriter, r *http.Request) {
 func (c *Console) login(w http.ResponseWriter, r *http.Request, code int, next, problem string) {
 	v := c.view(r, "Sign in", "")
 	v.Here = "/login"
-	elsewhere := c.Elsewhere
-	if elsewhere != "" {
-		elsewhere += "?next=" + escapeQuery(next)
+	body := loginBody{Next: next, Problem: problem}
+	if c.logsIn() {
+		body.Elsewhere, body.Issuer = access.BeginPath+"?next="+escapeQuery(next), c.OIDC.Name()
 	}
-	v.Body = loginBody{next, problem, elsewhere}
+	v.Body = body
 	c.show(w, r, code, "login", v)
 }
 
