@@ -58,7 +58,7 @@ func (s shop) serve(args ...string) *running {
 	stderr := &said{}
 	p := newProgram(append([]string{"rollproof", "serve", "--listen", "127.0.0.1:0", "--rate", "5000"}, args...), s.environ(), strings.NewReader(""), io.Discard, stderr)
 	ended := make(chan int, 1)
-	go func() { ended <- p.run(ctx) }()
+	go func() { ended <- p.run(ctx); close(ended) }()
 	r := &running{shop: s, tokens: map[access.Scope]string{}}
 	r.stop = sync.OnceValue(func() int { cancel(); return <-ended })
 	s.t.Cleanup(func() { r.stop() })
