@@ -9,6 +9,7 @@
 //	/requests/PROJECT           all requests; /request/ACT one of them, to approve or deny
 //	/executions/PROJECT         all executions; /execution/ACT one of them
 //	/evidence?FILTER=…          records, by the filters of "rollproof evidence search"
+//	/question/NAME              an auditor's question, answered by a replay of the log
 //	/record/ID                  one record; /record/ID/release its package
 //	/log                        the checkpoint, and what has to be compared with it
 //	/keys                       the signing keys of this browser
@@ -127,6 +128,9 @@ func (c *Console) routes() []route {
 		{"GET /evidence", read, c.evidence},
 		{"GET /evidence.csv", read, c.evidenceCSV},
 		{"GET /evidence.json", read, c.evidenceJSON},
+		{"GET /question/{name}", read, c.question},
+		{"GET /question/{name}/csv", read, c.questionCSV},
+		{"GET /question/{name}/json", read, c.questionJSON},
 		{"GET /record/{id}", read, c.record},
 		{"GET /record/{id}/envelope", read, c.envelopeFile},
 		{"GET /record/{id}/statement", read, c.statementFile},
@@ -136,6 +140,7 @@ func (c *Console) routes() []route {
 		{"GET /record/{id}/release", read, c.release},
 		{"GET /log", read, c.logPage},
 		{"GET /log/checkpoint", read, c.checkpointFile},
+		{"GET /log/consistency", read, c.consistencyFile},
 		{"GET /keys", read, c.keys},
 		{"POST /rollout/{id}/request", operate, c.draftRequest},
 		{"POST /request/{id}/approve", operate, c.draftApproval},

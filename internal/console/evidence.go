@@ -29,15 +29,16 @@ type evidenceBody struct {
 	Kinds              []choice
 	Fields             []field
 	Filtered           bool // something beside free text is set
-	Questions          []link
+	Saved              []link
+	Questions          []questionLink
 	Records            []evidence.RecordLine
 	Caption            string
 	First, Next        string // addresses, "" for none
 	CSV, JSON, Command string
 }
 
-// questions are what auditors ask first.
-var questions = []link{
+// saved are the searches that auditors make first.
+var saved = []link{
 	{Name: "Everything, newest first", Address: "/evidence"},
 	{Name: "Acts that did not count", Address: "/evidence?illegal=1"},
 	{Name: "Promotions", Address: "/evidence?metadata-kind=rollout-promotion-execution"},
@@ -78,9 +79,9 @@ func (c *Console) evidence(w http.ResponseWriter, r *http.Request) {
 	for name := range kept {
 		b.Filtered = b.Filtered || name != "q"
 	}
-	b.Questions = slices.Clone(questions)
-	for i := range b.Questions {
-		b.Questions[i].Here = b.Questions[i].Address == at("/evidence", kept)
+	b.Saved, b.Questions = slices.Clone(saved), auditors()
+	for i := range b.Saved {
+		b.Saved[i].Here = b.Saved[i].Address == at("/evidence", kept)
 	}
 	if values.Get("cursor") != "" {
 		b.First = at("/evidence", kept)

@@ -23,7 +23,7 @@ func (w *world) pages() []page {
 		{"rings", "/rings/hello"}, {"target", "/target/hello/production/hello-linux-amd64"}, {"rollouts", "/rollouts/hello"}, {"rollout", "/rollout/" + w.newestRollout()},
 		{"requests", "/requests/hello"}, {"request", "/request/" + act("rollout-promotion-request")}, {"executions", "/executions/hello"}, {"execution", "/execution/" + execution},
 		{"evidence", "/evidence"}, {"filtered", "/evidence?ring=pilot&metadata-kind=observation"}, {"record", "/record/" + execution}, {"package", "/record/" + release}, {"release", "/record/" + release + "/release"},
-		{"log", "/log"}, {"keys", "/keys"}, {"fault", "/record/00000000"},
+		{"question", "/question/what-runs-where"}, {"changes", "/question/changes-without-rollout?change=CHG-404"}, {"log", "/log"}, {"keys", "/keys"}, {"fault", "/record/00000000"},
 	}
 }
 

@@ -2,7 +2,9 @@ package console
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/rollproof/rollproof/evidence"
@@ -70,6 +72,23 @@ func (c *Console) checkpointFile(w http.ResponseWriter, r *http.Request) {
 	}
 	attach(w, "checkpoint", "text/plain; charset=utf-8")
 	_, _ = w.Write([]byte(doc.Checkpoint))
+}
+
+// consistencyFile proves that the newest checkpoint's tree begins with an older one's.
+func (c *Console) consistencyFile(w http.ResponseWriter, r *http.Request) {
+	text := r.URL.Query().Get("from")
+	from, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || from < 0 {
+		c.unable(w, r, &evidence.QueryError{Field: "from", Problem: quoted(text), Hint: "the size of a checkpoint, its second line"})
+		return
+	}
+	doc, err := c.of(r).ProveConsistency(r.Context(), from)
+	if err != nil {
+		c.unable(w, r, err)
+		return
+	}
+	attach(w, fmt.Sprintf("consistency-%d-%d", doc.Index, doc.Size), "text/plain; charset=utf-8")
+	_, _ = w.Write([]byte(doc.Proof))
 }
 
 func (c *Console) proofFile(w http.ResponseWriter, r *http.Request) {
