@@ -48,9 +48,8 @@ func (c *Console) arrive(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	v := c.view(r, "Signed in", "")
-	next := localPath(arrival.Next)
-	v.Here, v.Nav, v.Body = "/", navigation("", ""), next
-	w.Header().Set("Refresh", "0;url="+next)
+	v.Here, v.Nav, v.Body = "/", navigation("", ""), arrival.Next
+	w.Header().Set("Refresh", "0;url="+arrival.Next)
 	c.show(w, r, http.StatusOK, "arrived", v)
 }
 
