@@ -62,7 +62,7 @@ func (s shop) serve(args ...string) *running {
 	r := &running{shop: s, tokens: map[access.Scope]string{}}
 	r.stop = sync.OnceValue(func() int { cancel(); return <-ended })
 	s.t.Cleanup(func() { r.stop() })
-	for range 200 {
+	for range 3000 {
 		if m := listening.FindStringSubmatch(stderr.String()); m != nil {
 			r.url = m[1]
 			return r
