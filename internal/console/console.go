@@ -112,8 +112,6 @@ func (c *Console) routes() []route {
 	return append(c.entrance(), []route{
 		{"GET /assets/{digest}/{file}", open, c.asset},
 		{"POST /logout", open, c.signOut},
-		{"GET " + access.BeginPath, open, c.leave},
-		{"GET " + access.FinishPath, open, c.arrive},
 		{"POST /theme", open, c.setTheme},
 		{"GET /{$}", read, c.home},
 		{"GET /project", read, c.home},

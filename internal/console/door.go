@@ -18,7 +18,12 @@ func (c *Console) entrance() []route {
 	if c.Door != nil {
 		return []route{{"GET " + DoorPath + "{key}", open, c.openDoor}, {"GET /login", open, c.closedDoor}}
 	}
-	return []route{{"GET /login", open, c.loginPage}, {"POST /login", open, c.signIn}}
+	return []route{
+		{"GET /login", open, c.loginPage},
+		{"POST /login", open, c.signIn},
+		{"GET " + access.BeginPath, open, c.leave},
+		{"GET " + access.FinishPath, open, c.arrive},
+	}
 }
 
 // openDoor begins the session of who knows the key. A HEAD request, which programs send

@@ -111,6 +111,8 @@ func (c *localConsole) keepsOut(t *testing.T, request, draft string) {
 		"a draft":              {"POST", "/request/" + request + "/approve", draft, nil},
 		"an invented key":      {"GET", "/open/" + strings.Repeat("0", 64), "", nil},
 		"signing in":           {"GET", "/login", "", nil},
+		"another account":      {"GET", "/login/oidc", "", map[string]string{"Accept": "*/*"}},
+		"a token":              {"POST", "/login", "token=x", nil},
 		"looking at a new key": {"HEAD", c.key, "", nil},
 	} {
 		if answer, body := stranger.send(try.method, try.path, try.form, try.headers); answer.StatusCode != http.StatusUnauthorized || answer.Header.Get("Set-Cookie") != "" || strings.Contains(body, "far away") {
