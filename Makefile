@@ -45,10 +45,11 @@ fuzz: ## run each fuzz target for FUZZTIME (1m)
 	  done; \
 	done
 
-bench: ## measure against go build, openssl, a start of the program and plain SQLite; prints ratios (ROLLPROOF_BENCH_RECORDS=1000000 for a larger store)
+bench: ## measure against go build, openssl, a start of the program, plain SQLite and an idle server; prints ratios (ROLLPROOF_BENCH_RECORDS=1000000 for a larger store)
 	go test -run '^$$' -bench . -benchtime 5x -timeout 30m ./cmd/rollproof
 	@echo "load: $$(cut -d' ' -f1-3 /proc/loadavg 2>/dev/null || uptime)"
 	go test -run '^$$' -bench . -benchtime 100x -timeout 60m ./evidence/sqlite
+	go test -run '^$$' -bench Serve -benchtime 1x -timeout 30m ./internal/httpapi
 
 interop: $(TOOLS)/cosign ## let cosign verify what rollproof signs (builds cosign outside of the repository)
 	PATH="$(TOOLS):$$PATH" ROLLPROOF_REQUIRE_INTEROP=1 go test -count=1 -run Interop -v ./cmd/rollproof ./evidence/keys

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
@@ -19,7 +21,7 @@ import (
 )
 
 func serverFlag() cli.Flag {
-	return &cli.StringFlag{Name: "server", Usage: "ask the rollproof serve at `URL` in place of a store; its token is in ROLLPROOF_TOKEN or in the file token of the user's configuration; needs the network"}
+	return &cli.StringFlag{Name: "server", Usage: "ask the rollproof serve at `URL` in place of a store; its token is in ROLLPROOF_TOKEN or in the file token of the user's configuration, PEM files of a private authority and of a client's certificate in ROLLPROOF_SERVER_CA, ROLLPROOF_CLIENT_CERT and ROLLPROOF_CLIENT_KEY; needs the network"}
 }
 
 // remote is the service at --server, nil without the flag.
@@ -35,8 +37,52 @@ func (p *program) remote(ctx *cli.Context) (service.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, err := httpapi.NewClient(server, token, http.DefaultTransport)
+	transport, err := p.transport()
+	if err != nil {
+		return nil, err
+	}
+	client, err := httpapi.NewClient(server, token, transport)
 	return client, badStore(err)
+}
+
+// transport is how servers are reached: with the system's authorities, or the one that
+// the environment names instead, and with a client's certificate if it names one.
+func (p *program) transport() (http.RoundTripper, error) {
+	ca, cert, key := p.env("ROLLPROOF_SERVER_CA"), p.env("ROLLPROOF_CLIENT_CERT"), p.env("ROLLPROOF_CLIENT_KEY")
+	if (cert == "") != (key == "") {
+		return nil, usagef("set both, or none", "ROLLPROOF_CLIENT_CERT and ROLLPROOF_CLIENT_KEY belong together")
+	}
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	if cert != "" {
+		pair, err := tls.LoadX509KeyPair(cert, key)
+		if err != nil {
+			return nil, usagef("name PEM files that belong together", "ROLLPROOF_CLIENT_CERT and ROLLPROOF_CLIENT_KEY: %v", err)
+		}
+		config.Certificates = []tls.Certificate{pair}
+	}
+	if ca != "" {
+		pool, err := authorities(ca)
+		if err != nil {
+			return nil, err
+		}
+		config.RootCAs = pool
+	}
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.TLSClientConfig = config
+	return t, nil
+}
+
+// authorities reads the certificates of a PEM file.
+func authorities(file string) (*x509.CertPool, error) {
+	data, err := readFile(file, maxTrustFile)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(data) {
+		return nil, usagef("give PEM certificates", "%s holds no certificate", file)
+	}
+	return pool, nil
 }
 
 // serverToken is never an argument: those are in histories and process lists.

@@ -3,7 +3,6 @@ package main
 import (
 	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -191,15 +190,9 @@ func (p *program) listenConfig(ctx *cli.Context) (*tls.Config, error) {
 	if ca == "" {
 		return config, nil
 	}
-	data, err := readFile(ca, maxTrustFile)
-	if err != nil {
-		return nil, err
-	}
-	config.ClientCAs, config.ClientAuth = x509.NewCertPool(), tls.RequireAndVerifyClientCert
-	if !config.ClientCAs.AppendCertsFromPEM(data) {
-		return nil, usagef("give PEM certificates", "%s holds no certificate", ca)
-	}
-	return config, nil
+	config.ClientAuth = tls.RequireAndVerifyClientCert
+	config.ClientCAs, err = authorities(ca)
+	return config, err
 }
 
 func isLoopback(address string) bool {

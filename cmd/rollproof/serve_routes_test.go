@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -263,7 +265,7 @@ var hostileValues = []string{
 	"2026-13-45T99:99:99Z", "0000-01-01T00:00:00Z", "9999-12-31T23:59:59.999999999Z", "2026-03-02T00:00:00+23:59", "http://169.254.169.254/", "file:///etc/passwd", "💥", strings.Repeat("\u0301", 50),
 }
 
-// No value of any parameter makes the server fail.
+// No value of any parameter makes the server fail, or ask another address.
 func testNoParameterMakesTheServerFail(t *testing.T, m stock) {
 	r := m.open(t)
 	defer r.stop()
@@ -271,6 +273,10 @@ func testNoParameterMakesTheServerFail(t *testing.T, m stock) {
 	known := r.known()
 	random := rand.New(rand.NewPCG(1, 2))
 	asked := 0
+	var reached atomic.Bool
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached.Store(true) }))
+	defer elsewhere.Close()
+	values := append(slices.Clone(hostileValues), elsewhere.URL+"/", strings.TrimPrefix(elsewhere.URL, "http:"))
 	for _, o := range operations {
 		if o.OperationID == "events" {
 			continue
@@ -279,7 +285,7 @@ func testNoParameterMakesTheServerFail(t *testing.T, m stock) {
 			if p.In == "header" {
 				continue
 			}
-			for i, value := range hostileValues {
+			for i, value := range values {
 				if o.method != "GET" && i%3 != random.IntN(3) {
 					continue
 				}
@@ -310,6 +316,9 @@ func testNoParameterMakesTheServerFail(t *testing.T, m stock) {
 				}
 			}
 		}
+	}
+	if reached.Load() {
+		t.Error("a value led the server to another address")
 	}
 	if asked < 1000 {
 		t.Errorf("only %d questions", asked)

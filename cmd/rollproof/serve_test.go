@@ -158,6 +158,7 @@ func TestServe(t *testing.T) {
 		{"OtherNamesAndOrigins", testOtherNamesAndOrigins},
 		{"SlowSendersAreLetGo", testSlowSendersAreLetGo},
 		{"Events", testEvents},
+		{"TLS", testTLS},
 		{"TokensAreRecords", testTokensAreRecords},
 		{"ATokenRowBySQLLetsNobodyIn", testATokenRowBySQLLetsNobodyIn},
 	} {

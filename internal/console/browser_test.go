@@ -227,9 +227,7 @@ func (b *browser) look(name string) {
 			if wide := b.eval(`document.documentElement.scrollWidth > innerWidth ? [...document.querySelectorAll("main *")].filter(e => e.getBoundingClientRect().right > innerWidth && !e.closest(".scroll, pre, .nav")).slice(0, 3).map(e => e.outerHTML.slice(0, 80)).join() + " " + document.documentElement.scrollWidth : ""`); wide != "" {
 				b.t.Errorf("%s: the page is wider than the window: %s", where, wide)
 			}
-			if width == 1280 || scheme == "light" { // the colours are the same at both widths
-				b.accessible(where)
-			}
+			b.accessible(where)
 			b.shoot(where, true)
 		}
 	}

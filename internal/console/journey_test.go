@@ -73,21 +73,23 @@ const (
 	approveForm = `form[data-sign="approval"]`
 )
 
-// A release goes from staging to production: asked for and approved in three browsers,
-// each with a key of its own that the policy lets count, executed from the command line.
+// A release goes from staging to production on the program's own server: asked for and
+// approved in three browsers, each with a key of its own that the policy lets count,
+// executed from the command line of another machine; what the ring then runs is
+// downloaded and verified.
 func TestPromotionInBrowsers(t *testing.T) {
 	w := newWorld(t)
-	server := w.serve(nil)
+	server, token := w.started(), w.newToken("--scope", "read", "--scope", "operate")
 	ada, grace, verifier := newBrowser(t), newBrowser(t), newBrowser(t)
 	for _, b := range []*browser{ada, grace, verifier} {
-		b.signIn(server)
+		b.signInAt(server, token)
 	}
-	ada.enrol(w, server.URL, "ada-requester", "ada", "requester")
+	ada.enrol(w, server, "ada-requester", "ada", "requester")
 	ada.look("keys-made")
-	grace.enrol(w, server.URL, "grace-approver", "grace", "approver")
-	verifier.enrol(w, server.URL, "verifier-approver", "verifier", "approver")
+	grace.enrol(w, server, "grace-approver", "grace", "approver")
+	verifier.enrol(w, server, "verifier-approver", "verifier", "approver")
 
-	ada.open(server.URL + "/rollout/" + w.newestRollout())
+	ada.open(server + "/rollout/" + w.newestRollout())
 	ada.sign(askForm, "two weeks in staging without a ticket")
 	ada.look("ask")
 	ada.press(".sign-now")
@@ -97,7 +99,7 @@ func TestPromotionInBrowsers(t *testing.T) {
 	}
 	ada.look("request-open")
 	for _, b := range []*browser{grace, verifier} {
-		b.open(server.URL + address)
+		b.open(server + address)
 		b.sign(approveForm, "read the evidence, and compared the digest")
 		b.look("approve")
 		b.press(".sign-now")
@@ -106,20 +108,26 @@ func TestPromotionInBrowsers(t *testing.T) {
 		t.Errorf("after two approvals the page says %s", got)
 	}
 	verifier.look("request-approved")
-	verifier.open(server.URL + "/rings/hello")
+	verifier.open(server + "/rings/hello")
 	verifier.look("rings-approved")
 	verifier.window("console-rings", 740)
-	verifier.open(server.URL + address)
+	verifier.open(server + address)
 	verifier.window("console-request", 880)
-	w.run("rollproof release execute-rollout-promotion " + strings.TrimPrefix(address, "/request/") + " --key ../trust/keys/operator.pem")
-	verifier.open(server.URL + "/rings/hello")
+	w.run("ROLLPROOF_TOKEN=" + token + " rollproof release execute-rollout-promotion " + strings.TrimPrefix(address, "/request/") + " --server " + server + " --key ../trust/keys/operator.pem")
+	verifier.open(server + "/rings/hello")
 	if got := verifier.text(".ring:nth-child(3)"); !strings.Contains(got, "v1.5.0") || strings.Contains(got, "v1.4.2") {
 		t.Errorf("after the execution ring production shows %s", got)
 	}
 	verifier.look("rings-after")
+	verifier.press(`.ring:nth-child(3) .release a`)
+	release := verifier.eval("location.pathname")
+	if got := verifier.text("h1"); !strings.Contains(got, "v1.5.0") {
+		t.Errorf("the ring's release leads to %s: %s", release, got)
+	}
+	w.downloads(server, strings.TrimSuffix(release, "/release"), token)
 	for _, b := range []*browser{ada, grace, verifier} {
 		b.quiet("the journey")
-		b.keptItsKeys(server.URL)
+		b.keptItsKeys(server)
 	}
 }
 

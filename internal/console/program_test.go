@@ -55,7 +55,7 @@ func (w *world) running(env []string, args ...string) <-chan string {
 func TestWholeProgram(t *testing.T) {
 	w := newWorld(t)
 	address := w.started()
-	token := strings.TrimSpace(w.run("rollproof token create --owner ada --scope read --key ../trust/keys/policy.pem 2> /dev/null | grep -o 'rpt_[a-z2-7]*_[a-z2-7]*'"))
+	token := w.newToken("--scope", "read")
 	b := newBrowser(t)
 	b.signInAt(address, token)
 	if got := b.text("h1"); got != "Rings of hello" {
@@ -68,7 +68,7 @@ func TestWholeProgram(t *testing.T) {
 	if got := b.text("h1"); !strings.Contains(got, "release-package") {
 		t.Fatalf("the record: %s", got)
 	}
-	bundle := b.eval(`location.pathname`) + "/bundle"
+	record := b.eval(`location.pathname`)
 	b.press(`.head .actions a[href$="/release"]`)
 	b.look("program-release")
 	if got := b.text("main"); !strings.Contains(got, "golang.org/x/mod") || !strings.Contains(got, "BSD-3-Clause") || !strings.Contains(got, "What changed since v1.4.2") {
@@ -79,8 +79,20 @@ func TestWholeProgram(t *testing.T) {
 		t.Errorf("the rollout: %s", got)
 	}
 	b.quiet("the whole program")
-	w.run(`curl -sSf -H 'Authorization: Bearer ` + token + `' -o ../package.zip ` + address + bundle + ` && rollproof release verify-package ../package.zip`)
+	w.downloads(address, record, token)
 	if out, err := w.try(`printf x >> ../package.zip && rollproof release verify-package ../package.zip`); err == nil {
 		t.Errorf("a changed download verifies: %s", out)
 	}
+}
+
+// newToken makes a token of Ada's with the command line.
+func (w *world) newToken(scopes ...string) string {
+	w.t.Helper()
+	return strings.TrimSpace(w.run("rollproof token create --owner ada " + strings.Join(scopes, " ") + " --key ../trust/keys/policy.pem 2> /dev/null | grep -o 'rpt_[a-z2-7]*_[a-z2-7]*'"))
+}
+
+// downloads takes the package of a record from a server and verifies it.
+func (w *world) downloads(server, record, token string) {
+	w.t.Helper()
+	w.run(`curl -sSf -H 'Authorization: Bearer ` + token + `' -o ../package.zip ` + server + record + `/bundle && rollproof release verify-package ../package.zip`)
 }
