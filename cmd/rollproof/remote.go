@@ -21,7 +21,7 @@ import (
 )
 
 func serverFlag() cli.Flag {
-	return &cli.StringFlag{Name: "server", Usage: "ask the rollproof serve at `URL` in place of a store; its token is in ROLLPROOF_TOKEN or in the file token of the user's configuration, PEM files of a private authority and of a client's certificate in ROLLPROOF_SERVER_CA, ROLLPROOF_CLIENT_CERT and ROLLPROOF_CLIENT_KEY; needs the network"}
+	return &cli.StringFlag{Name: "server", Usage: "ask the rollproof serve at `URL` in place of a store; its token is in ROLLPROOF_TOKEN or in the file token of the user's configuration (TLS: ROLLPROOF_SERVER_CA, ROLLPROOF_CLIENT_CERT, ROLLPROOF_CLIENT_KEY); needs the network"}
 }
 
 // remote is the service at --server, nil without the flag.
