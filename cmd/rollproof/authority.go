@@ -80,11 +80,6 @@ func (p *program) rootAuthority(ctx *cli.Context, subject string, embedded relea
 // without a pin.
 func (p *program) rootChain(ctx *cli.Context, subject string, embedded release.Container) (*trust.Chain, error) {
 	pin, dir := ctx.String("pin"), ctx.String("trust")
-	if dir != "" {
-		if err := refuseInside(dir, subject); err != nil {
-			return nil, err
-		}
-	}
 	if pin == "" {
 		configured, err := p.configuredPin()
 		if err != nil {
@@ -101,7 +96,45 @@ func (p *program) rootChain(ctx *cli.Context, subject string, embedded release.C
 	if _, err := trust.ParsePin(pin); err != nil {
 		return nil, err
 	}
+	if dir == "" && p.imported(pin) {
+		dir = p.importedTrust()
+	}
+	if dir != "" {
+		if err := refuseInside(dir, subject); err != nil {
+			return nil, err
+		}
+	}
 	return p.chain(pin, dir, embedded)
+}
+
+// importedTrust is the trust directory that "trust import" keeps in the user's
+// configuration, or the machine's; "" where there is none.
+func (p *program) importedTrust() string {
+	for _, dir := range p.configurationDirectories() {
+		at := filepath.Join(dir, "trust")
+		if info, err := os.Stat(at); err == nil && info.IsDir() {
+			return at
+		}
+	}
+	return ""
+}
+
+// imported says whether a pin names a version of the imported trust directory.
+func (p *program) imported(pin string) bool {
+	dir := p.importedTrust()
+	if dir == "" {
+		return false
+	}
+	files, err := readTrustDirectory(dir)
+	if err != nil {
+		return false
+	}
+	for _, data := range files {
+		if trust.Digest(data) == pin {
+			return true
+		}
+	}
+	return false
 }
 
 // authorityOf holds a chain against the machine's memory and the clock.

@@ -98,18 +98,12 @@ func (p *program) defaultTrust(ctx *cli.Context) error {
 	if ctx.String("trust") != "" {
 		return nil
 	}
-	for _, dir := range p.configurationDirectories() {
-		at := filepath.Join(dir, "trust")
-		if info, err := os.Stat(at); err != nil || !info.IsDir() {
-			continue
-		}
-		pin, err := p.configuredPin()
-		if err != nil || (pin == "" && ctx.String("pin") == "") {
-			return err
-		}
-		return ctx.Set("trust", at)
+	at := p.importedTrust()
+	pin, err := p.configuredPin()
+	if err != nil || at == "" || pin == "" && ctx.String("pin") == "" {
+		return err
 	}
-	return nil
+	return ctx.Set("trust", at)
 }
 
 // currentTrust says why an authority does not show that it is current, "" if it does.

@@ -68,18 +68,18 @@ func TestWholeProgram(t *testing.T) {
 	if got := b.text("h1"); !strings.Contains(got, "release-package") {
 		t.Fatalf("the record: %s", got)
 	}
-	record := b.eval(`location.pathname`)
 	b.press(`.head .actions a[href$="/release"]`)
 	b.look("program-release")
 	if got := b.text("main"); !strings.Contains(got, "golang.org/x/mod") || !strings.Contains(got, "BSD-3-Clause") || !strings.Contains(got, "What changed since v1.4.2") {
 		t.Errorf("the release: %s", got)
 	}
+	bundle := b.eval(`document.querySelector('.actions a[href$="/bundle"]').pathname`)
 	b.open(address + "/rollout/" + w.newestRollout())
 	if got := b.text("main"); !strings.Contains(got, "40 match") {
 		t.Errorf("the rollout: %s", got)
 	}
 	b.quiet("the whole program")
-	w.downloads(address, record, token)
+	w.downloads(address+bundle, token)
 	if out, err := w.try(`printf x >> ../package.zip && rollproof release verify-package ../package.zip`); err == nil {
 		t.Errorf("a changed download verifies: %s", out)
 	}
@@ -91,8 +91,8 @@ func (w *world) newToken(scopes ...string) string {
 	return strings.TrimSpace(w.run("rollproof token create --owner ada " + strings.Join(scopes, " ") + " --key ../trust/keys/policy.pem 2> /dev/null | grep -o 'rpt_[a-z2-7]*_[a-z2-7]*'"))
 }
 
-// downloads takes the package of a record from a server and verifies it.
-func (w *world) downloads(server, record, token string) {
+// downloads takes a package from a server and verifies it.
+func (w *world) downloads(address, token string) {
 	w.t.Helper()
-	w.run(`curl -sSf -H 'Authorization: Bearer ` + token + `' -o ../package.zip ` + server + record + `/bundle && rollproof release verify-package ../package.zip`)
+	w.run(`curl -sSf -H 'Authorization: Bearer ` + token + `' -o ../package.zip ` + address + ` && rollproof release verify-package ../package.zip`)
 }
