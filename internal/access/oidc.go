@@ -211,22 +211,46 @@ func (o *OIDC) verify(ctx context.Context, text, audience, nonce string) (Caller
 	if nonce != "" && subtle.ConstantTimeCompare([]byte(token.Nonce), []byte(nonce)) != 1 {
 		return Caller{}, time.Time{}, refused("the identity token is of another login")
 	}
-	root, err := o.trust()
+	person, err := o.person(trust.Identity{Issuer: token.Issuer, Subject: token.Subject})
 	if err != nil {
 		return Caller{}, time.Time{}, err
-	}
-	if err := current(root.Authority); err != nil {
-		return Caller{}, time.Time{}, err
-	}
-	person := trust.PersonOf(root.Authority, trust.Identity{Issuer: token.Issuer, Subject: token.Subject})
-	if person == "" {
-		return Caller{}, time.Time{}, refused("the trust root has no person for subject %q of %s", token.Subject, token.Issuer)
 	}
 	var claims map[string]any
 	if err := token.Claims(&claims); err != nil {
 		return Caller{}, time.Time{}, refused("%v", err)
 	}
-	return Caller{Credential: token.Issuer + " " + token.Subject, Owner: person, Scopes: o.scopes(claims[o.settings.GroupsClaim]), Via: ViaOIDC}, token.Expiry, nil
+	return Caller{Credential: token.Issuer + identitySeparator + token.Subject, Owner: person, Scopes: o.scopes(claims[o.settings.GroupsClaim]), Via: ViaOIDC}, token.Expiry, nil
+}
+
+// identitySeparator stands between issuer and subject in a credential; no URL has one.
+const identitySeparator = " "
+
+// person returns who an identity is by the trust root, as it is now.
+func (o *OIDC) person(id trust.Identity) (string, error) {
+	root, err := o.trust()
+	if err != nil {
+		return "", err
+	}
+	if err := current(root.Authority); err != nil {
+		return "", err
+	}
+	person := trust.PersonOf(root.Authority, id)
+	if person == "" {
+		return "", refused("the trust root has no person for subject %q of %s", id.Subject, id.Issuer)
+	}
+	return person, nil
+}
+
+// Still returns who a caller of [OIDC.Verify] is now: the trust root may have another
+// person for him, or nobody. What his groups allow is as the issuer last said.
+func (o *OIDC) Still(c Caller) (Caller, error) {
+	issuer, subject, _ := strings.Cut(c.Credential, identitySeparator)
+	var err error
+	c.Owner, err = o.person(trust.Identity{Issuer: issuer, Subject: subject})
+	if err != nil {
+		return Caller{}, err
+	}
+	return c, nil
 }
 
 // scopes are those of all groups of a claim: a text or a list of texts.

@@ -153,6 +153,31 @@ func TestSignInWithAnIssuer(t *testing.T) {
 	}
 }
 
+// Who is taken out of the trust root is out at once, with sessions that he has open.
+func TestSessionLivesWithItsPerson(t *testing.T) {
+	l := newLobby(t)
+	l.issuer.sign = l.issuer.rs256
+	at, login := l.away()
+	caller, expires, err := l.back(at, login)
+	ok(t, err)
+	w := httptest.NewRecorder()
+	ok(t, l.sessions.Begin(w, httptest.NewRequest("GET", "/", nil), caller, expires))
+	session := w.Result().Cookies()[0]
+	l.want(200, l.call("GET", "/log", carrying(session)))
+	id := trust.Identity{Issuer: l.issuer.server.URL, Subject: "248289761001"}
+	l.next(func(e *trust.Edit) {
+		ok(t, e.RemoveIdentity(id))
+		ok(t, e.Identity(trust.IdentityEntry{Issuer: id.Issuer, Subject: id.Subject, Person: "ada"}))
+	})
+	if w := l.call("GET", "/log", carrying(session)); w.Body.String() != "ada" {
+		t.Errorf("the session is of %q, and the identity now of ada", w.Body)
+	}
+	l.next(func(e *trust.Edit) { ok(t, e.RemoveIdentity(id)) })
+	l.want(401, l.call("GET", "/log", carrying(session)))
+	l.identify(id.Subject, "grace")
+	l.want(401, l.call("GET", "/log", carrying(session))) // it has ended
+}
+
 func (l *lobby) refusedBack(name string, at *url.URL, cookies ...*http.Cookie) {
 	l.t.Helper()
 	caller, _, err := l.back(at, cookies...)

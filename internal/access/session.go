@@ -120,8 +120,9 @@ func (s *Sessions) End(w http.ResponseWriter, r *http.Request) {
 	http.SetCookie(w, s.cookie("", -1))
 }
 
-// caller returns whose session a cookie is. One that a token began ends with it.
-func (s *Sessions) caller(ctx context.Context, value string) (Caller, error) {
+// caller returns whose session a cookie is. One that a token began ends with it, and one
+// of an issuer when the trust root no longer knows the person.
+func (s *Sessions) caller(ctx context.Context, value string, issuer Verifier) (Caller, error) {
 	now := s.now()
 	s.mu.Lock()
 	session, ok := s.all[hashed(value)]
@@ -138,18 +139,25 @@ func (s *Sessions) caller(ctx context.Context, value string) (Caller, error) {
 	if !ok {
 		return Caller{}, refused("no such session")
 	}
-	if c.Via == ViaToken {
-		still, err := s.tokens.Still(ctx, c.Credential)
-		if err != nil {
-			// A store that could not answer ends no session.
-			if refusal := (*RefusedError)(nil); errors.As(err, &refusal) {
-				s.forget(session)
-			}
-			return Caller{}, err
+	c, err := s.still(ctx, c, issuer)
+	if err != nil {
+		// A store that could not answer ends no session.
+		if refusal := (*RefusedError)(nil); errors.As(err, &refusal) {
+			s.forget(session)
 		}
-		c = still
+		return Caller{}, err
 	}
 	c.Via, c.Session = ViaSession, session
+	return c, nil
+}
+
+func (s *Sessions) still(ctx context.Context, c Caller, issuer Verifier) (Caller, error) {
+	switch {
+	case c.Via == ViaToken:
+		return s.tokens.Still(ctx, c.Credential)
+	case c.Via == ViaOIDC && issuer != nil:
+		return issuer.Still(c)
+	}
 	return c, nil
 }
 

@@ -21,12 +21,11 @@ type Table map[string]Rule
 // A Verifier knows a kind of bearer credential besides tokens.
 type Verifier interface {
 	// Verify returns whose credential a text is. A *RefusedError says that it does not
-	// count; ErrOtherKind that it is none of this kind.
+	// count.
 	Verify(ctx context.Context, text string) (Caller, error)
+	// Still returns the caller of a credential that was verified before, as he is now.
+	Still(c Caller) (Caller, error)
 }
-
-// ErrOtherKind is returned for a text that is no credential of a verifier's kind.
-var ErrOtherKind = errors.New("a credential of another kind")
 
 // A Gate lets callers through to routes.
 type Gate struct {
@@ -63,7 +62,7 @@ func (g *Gate) Caller(r *http.Request) (Caller, error) {
 	}
 	switch cookies := r.CookiesNamed(g.Sessions.CookieName()); {
 	case len(cookies) == 1:
-		return g.Sessions.caller(r.Context(), cookies[0].Value)
+		return g.Sessions.caller(r.Context(), cookies[0].Value, g.OIDC)
 	case len(cookies) > 1: // one of them was put there by another site of the domain
 		return Caller{}, refused("%d session cookies", len(cookies))
 	}
