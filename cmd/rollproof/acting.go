@@ -100,10 +100,14 @@ func sign[P any](a *acting, s evidence.Statement[P]) (envelope.Bundle, []byte, e
 	return b, data, err
 }
 
+// A composer makes a statement for the state of a project at an instant, and names the
+// files that belong to it.
+type composer[P any] func(*rollout.State, rollout.Head, time.Time) (evidence.Statement[P], []evidence.Blob, error)
+
 // record signs an act inside a write transaction, composed from the state of its
 // project at that moment, and records it if it is legal there. A refusal that says
 // that the same is recorded already comes back as the record of that.
-func record[P any](a *acting, store *sqlite.Store, project string, compose func(*rollout.State, rollout.Head, time.Time) (evidence.Statement[P], []evidence.Blob, error)) (evidence.Added, error) {
+func record[P any](a *acting, store *sqlite.Store, project string, compose composer[P]) (evidence.Added, error) {
 	var done evidence.Added
 	ctx := a.ctx.Context
 	err := store.Append(ctx, func(tx evidence.Tx) error {

@@ -60,15 +60,7 @@ func (p *program) evidenceShow(ctx *cli.Context) error {
 		}
 	}
 	if ctx.Bool("raw") {
-		record, err := store.Record(ctx.Context, index)
-		if err != nil {
-			return badStore(err)
-		}
-		if record.Erased != nil {
-			return badStore(evidence.ErrErased)
-		}
-		_, err = p.stdout.Write(record.Envelope)
-		return err
+		return p.showEnvelope(ctx, store, index)
 	}
 	if ctx.Bool("tree") {
 		lineage, err := intake.Lineage(ctx.Context, store, index)
@@ -92,6 +84,19 @@ func (p *program) evidenceShow(ctx *cli.Context) error {
 		return &shownError{exitEvidence}
 	}
 	return nil
+}
+
+// showEnvelope writes a record's exact bytes.
+func (p *program) showEnvelope(ctx *cli.Context, store evidence.Reader, index int64) error {
+	record, err := store.Record(ctx.Context, index)
+	if err != nil {
+		return badStore(err)
+	}
+	if record.Erased != nil {
+		return badStore(evidence.ErrErased)
+	}
+	_, err = p.stdout.Write(record.Envelope)
+	return err
 }
 
 // writeFilesOf writes the files that belong to a record, each under its digest.

@@ -91,7 +91,7 @@ func (p *program) requestPromotion(ctx *cli.Context) error {
 // request records a request and shows it. One for another log is only signed: that log
 // says whether it is legal, and until it comes back from there this store knows nothing
 // of it.
-func request[P any](a *acting, store *sqlite.Store, project string, compose func(*rollout.State, rollout.Head, time.Time) (evidence.Statement[P], []evidence.Blob, error)) error {
+func request[P any](a *acting, store *sqlite.Store, project string, compose composer[P]) error {
 	here, err := service.Origin(a.ctx.Context, store)
 	if err != nil {
 		return err
@@ -282,18 +282,7 @@ func (p *program) executePromotion(ctx *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	compose := func(s *rollout.State, h rollout.Head, now time.Time) (evidence.Statement[rollout.PromotionExecution], []evidence.Blob, error) {
-		var none evidence.Statement[rollout.PromotionExecution]
-		if err := a.draftInForce(s); err != nil {
-			return none, nil, err
-		}
-		enaction, err := a.enactionOf(store, s, request.Act, now)
-		if err != nil {
-			return none, nil, err
-		}
-		st, err := s.NewPromotionExecution(h, request.Act, integrity, enaction, now)
-		return st, nil, badInput(err)
-	}
+	compose := a.execution(store, request, integrity)
 	summary, err := a.promotionSigner(project)
 	if err != nil {
 		return err
@@ -315,18 +304,39 @@ func (p *program) executePromotion(ctx *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := a.showAct(done, fmt.Sprintf("executed: %s is in ring %s", request.Version, request.TargetRing), files, executedNotes(request, done.Record.Act, ctx.String("break-glass") != "")); err != nil {
+		return err
+	}
+	return a.summarizePromotion(store, summary, done.Record.Act, false)
+}
+
+// execution composes the execution of a request, judged in the transaction in which it
+// is recorded.
+func (a *acting) execution(store *sqlite.Store, request rollout.RequestStatus, integrity rollout.Integrity) composer[rollout.PromotionExecution] {
+	return func(s *rollout.State, h rollout.Head, now time.Time) (evidence.Statement[rollout.PromotionExecution], []evidence.Blob, error) {
+		var none evidence.Statement[rollout.PromotionExecution]
+		if err := a.draftInForce(s); err != nil {
+			return none, nil, err
+		}
+		enaction, err := a.enactionOf(store, s, request.Act, now)
+		if err != nil {
+			return none, nil, err
+		}
+		st, err := s.NewPromotionExecution(h, request.Act, integrity, enaction, now)
+		return st, nil, badInput(err)
+	}
+}
+
+// executedNotes say what moves, and what comes next.
+func executedNotes(request rollout.RequestStatus, execution evidence.Digest, glass bool) []string {
 	var notes []string
 	for _, step := range request.Plan {
 		notes = append(notes, stepWords(step))
 	}
-	if ctx.String("break-glass") != "" {
-		notes = append(notes, "the glass of ring "+request.TargetRing+" is broken: a quorum closes it, due in 72 h: rollproof approval approve "+done.Record.Act.String())
+	if glass {
+		notes = append(notes, "the glass of ring "+request.TargetRing+" is broken: a quorum closes it, due in 72 h: rollproof approval approve "+execution.String())
 	}
-	notes = append(notes, "next: rollproof release capture-rollout PKG --ring "+request.TargetRing+" --execution "+done.Record.Act.String())
-	if err := a.showAct(done, fmt.Sprintf("executed: %s is in ring %s", request.Version, request.TargetRing), files, notes); err != nil {
-		return err
-	}
-	return a.summarizePromotion(store, summary, done.Record.Act, false)
+	return append(notes, "next: rollproof release capture-rollout PKG --ring "+request.TargetRing+" --execution "+execution.String())
 }
 
 // once refuses an execution that is recorded already: whoever runs it twice must know
@@ -339,7 +349,7 @@ func once(done evidence.Added, err error) (evidence.Added, error) {
 }
 
 // signOnly signs and judges an act as record does, and undoes the transaction.
-func signOnly[P any](a *acting, store *sqlite.Store, project string, compose func(*rollout.State, rollout.Head, time.Time) (evidence.Statement[P], []evidence.Blob, error)) (evidence.Added, error) {
+func signOnly[P any](a *acting, store *sqlite.Store, project string, compose composer[P]) (evidence.Added, error) {
 	var legal evidence.Record
 	_, err := record(a, store, project, func(s *rollout.State, h rollout.Head, now time.Time) (evidence.Statement[P], []evidence.Blob, error) {
 		st, blobs, err := compose(s, h, now)
