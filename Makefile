@@ -52,9 +52,9 @@ bench: ## measure against go build, openssl, a start of the program, plain SQLit
 	go test -run '^$$' -bench Serve -benchtime 1x -timeout 30m ./internal/httpapi
 
 interop: $(TOOLS)/cosign ## let cosign verify what rollproof signs (builds cosign outside of the repository)
-	PATH="$(TOOLS):$$PATH" ROLLPROOF_REQUIRE_INTEROP=1 go test -count=1 -run Interop -v ./cmd/rollproof ./evidence/keys
+	PATH="$(TOOLS):$$PATH" ROLLPROOF_REQUIRE_INTEROP=1 go test -count=1 -run Interop -v ./cmd/rollproof
 	PATH="$(TOOLS):$$PATH" ROLLPROOF_REQUIRE_INTEROP=1 go test -count=1 -run 'TestScripts/^(reproduce|upgrade|promotion|smoke|from-dist)$$' -v ./cmd/rollproof
-	PATH="$(TOOLS):$$PATH" ROLLPROOF_REQUIRE_INTEROP=1 go test -count=1 ./release/vsa
+	PATH="$(TOOLS):$$PATH" ROLLPROOF_REQUIRE_INTEROP=1 go test -count=1 ./evidence/keys ./release/vsa
 	ROLLPROOF_REQUIRE_INTEROP=1 go test -count=1 -timeout 30m -run TestRealModules -v ./release/rebuild
 
 $(TOOLS)/cosign:
