@@ -126,7 +126,7 @@ func (dim dimension) check(g Grant) error {
 		return fmt.Errorf("its %ss are not sorted, or one stands twice", dim.name)
 	}
 	for _, name := range list {
-		if name != everything && !scopeName.MatchString(name) {
+		if name != everything && !scopeName().MatchString(name) {
 			return fmt.Errorf("%s %+q is no name: letters, digits and . _ - are", dim.name, name)
 		}
 	}

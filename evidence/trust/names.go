@@ -7,21 +7,25 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
 )
 
+// Patterns with counts take long to compile, and most runs need none of them.
 var (
-	personID = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{1,63}$`)
+	personID = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{1,63}$`) })
 	// scopeName is the strict pattern of projects, environments and rings.
-	scopeName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
+	scopeName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`) })
 	// emailForm is narrower than RFC 5321: no quoting, no comments, ASCII alone.
-	emailForm = regexp.MustCompile(`^[A-Za-z0-9.!#$%&'*+/=?^_{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*$`)
+	emailForm = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^[A-Za-z0-9.!#$%&'*+/=?^_{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*$`)
+	})
 	// originForm is a name that can stand in a checkpoint's first line and in a
 	// signed note (C2SP signed-note): no space, no plus.
-	originForm = regexp.MustCompile(`^[!-*,-~]{1,255}$`)
+	originForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[!-*,-~]{1,255}$`) })
 )
 
 const maxName = 128 // bytes
@@ -104,7 +108,7 @@ func together(found map[string]rune) bool {
 }
 
 func checkEmail(email string) error {
-	if email != "" && (len(email) > 254 || !emailForm.MatchString(email)) {
+	if email != "" && (len(email) > 254 || !emailForm().MatchString(email)) {
 		return fmt.Errorf("e-mail %+q is not of the form name@host in ASCII", email)
 	}
 	return nil

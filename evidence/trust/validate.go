@@ -63,7 +63,7 @@ func checkTime(what string, t time.Time) error {
 func (d Document) checkPeople() error {
 	owner := map[string]string{}
 	for i, p := range d.People {
-		if !personID.MatchString(p.ID) {
+		if !personID().MatchString(p.ID) {
 			return fmt.Errorf("person %+q: an id is 2 to 64 of a-z 0-9 . _ - and begins with a letter or digit", p.ID)
 		}
 		if err := cmp.Or(checkName(p.Name), checkEmail(p.Email)); err != nil {
@@ -144,7 +144,7 @@ func (r *Revocation) check() error {
 		return errors.New("the digests to keep are not sorted, or one stands twice")
 	}
 	for _, t := range r.Trees {
-		if !originForm.MatchString(t.Origin) || t.Size < 1 || len(t.Root) != 32 {
+		if !originForm().MatchString(t.Origin) || t.Size < 1 || len(t.Root) != 32 {
 			return fmt.Errorf("pins a tree %+q of size %d with a root of %d bytes", t.Origin, t.Size, len(t.Root))
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // recipeFlags are the flags of go build that a configuration may choose: those
@@ -123,11 +124,11 @@ func (f *recipeFlags) set(name, value string) *refusal {
 	return checkPattern(value, assemblerFlags, name)
 }
 
-var tagPattern = regexp.MustCompile(`^[\pL\pN_.]+$`)
+var tagPattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[\pL\pN_.]+$`) })
 
 func (f *recipeFlags) setTags(value string) *refusal {
 	for _, tag := range strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == ' ' }) {
-		if !tagPattern.MatchString(tag) {
+		if !tagPattern().MatchString(tag) {
 			return refused("use letters, digits, _ and .", "build tag %q is malformed", tag)
 		}
 		if !slices.Contains(f.tags, tag) {

@@ -249,7 +249,7 @@ func (b *Builder) chooseTag() (string, error) {
 		}
 		return want, nil
 	}
-	usable := slices.DeleteFunc(slices.Clone(r.tags), func(tag string) bool { return !strictName.MatchString(tag) })
+	usable := slices.DeleteFunc(slices.Clone(r.tags), func(tag string) bool { return !strictName().MatchString(tag) })
 	switch {
 	case len(usable) == 1:
 		return usable[0], nil

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 
 	"golang.org/x/mod/modfile"
 	gomodule "golang.org/x/mod/module"
@@ -27,10 +28,10 @@ type module struct {
 
 // strictName is the pattern of project, binary and version strings: they become
 // file names and parts of command lines.
-var strictName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._+-]{0,99}$`)
+var strictName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._+-]{0,99}$`) })
 
 func checkName(what, name, hint string) error {
-	if !strictName.MatchString(name) {
+	if !strictName().MatchString(name) {
 		return usage(hint, "%s is %q, want 1 to 100 letters, digits or . _ + -, the first a letter or digit", what, plain(name))
 	}
 	return nil

@@ -60,7 +60,7 @@ func readRecipe(modulePath, version string, binary release.Binary, recipe proven
 	if !platformWord.MatchString(u.platform.OS) || !platformWord.MatchString(u.platform.Arch) {
 		return u, mod, refused("", "platform %q is malformed", u.platform)
 	}
-	if !strictName.MatchString(u.binary) || !strictName.MatchString(version) {
+	if !strictName().MatchString(u.binary) || !strictName().MatchString(version) {
 		return u, mod, refused("", "binary %q of version %q is malformed", u.binary, version)
 	}
 	flags, tail := argv[2:len(argv)-3], argv[len(argv)-3:]

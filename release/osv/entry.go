@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/rollproof/rollproof/release/archive"
@@ -63,7 +64,7 @@ type event struct {
 }
 
 // idPattern holds the identifiers of every database that the specification lists.
-var idPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/+-]{0,199}$`)
+var idPattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/+-]{0,199}$`) })
 
 // parseEntry reads an entry. One that has nothing of the Go ecosystem is nil.
 func parseEntry(data []byte) (*entry, error) {
@@ -86,7 +87,7 @@ func parseEntry(data []byte) (*entry, error) {
 
 func (e *entry) check() error {
 	for _, id := range append([]string{e.ID}, e.Aliases...) {
-		if !idPattern.MatchString(id) {
+		if !idPattern().MatchString(id) {
 			return fmt.Errorf("id or alias %.100q: expected at most 200 letters, digits and . _ : / + -", id)
 		}
 	}

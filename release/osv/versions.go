@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"golang.org/x/mod/semver"
 )
@@ -24,12 +25,14 @@ func canonical(version string) string {
 
 // goVersionPattern takes a version of Go apart. Behind a space or a hyphen stands what
 // a distribution adds.
-var goVersionPattern = regexp.MustCompile(`^go([0-9]+)\.([0-9]+)(?:\.([0-9]+))?(?:(rc|beta)([0-9]+))?(?:-[!-~]*)?(?: .*)?$`)
+var goVersionPattern = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^go([0-9]+)\.([0-9]+)(?:\.([0-9]+))?(?:(rc|beta)([0-9]+))?(?:-[!-~]*)?(?: .*)?$`)
+})
 
 // goVersion returns the semantic version of a Go release such as "go1.26.8" or
 // "go1.27rc1", "" for what is none.
 func goVersion(release string) string {
-	m := goVersionPattern.FindStringSubmatch(release)
+	m := goVersionPattern().FindStringSubmatch(release)
 	if m == nil {
 		return ""
 	}

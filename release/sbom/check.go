@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 )
@@ -13,23 +14,29 @@ import (
 const pathElement = `\.*[A-Za-z0-9_+~-][A-Za-z0-9._+~-]*`
 
 var (
-	namePattern   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._+~-]*$`)
-	tagPattern    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._+~/-]*$`)
-	pathPattern   = regexp.MustCompile(`^` + pathElement + `(/` + pathElement + `)*$`)
-	objectPattern = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
-	sha256Pattern = regexp.MustCompile(`^[0-9a-f]{64}$`)
-	sha512Pattern = regexp.MustCompile(`^[0-9a-f]{128}$`)
-	sumPattern    = regexp.MustCompile(`^h1:[A-Za-z0-9+/]{43}=$`)
-	toolPattern   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._+~-]*-[A-Za-z0-9._+~-]+$`)
-	targetPattern = regexp.MustCompile(`^[a-z0-9]+$`)
-	idPattern     = regexp.MustCompile(`^SPDXRef-[A-Za-z0-9.-]{1,240}$`)
-	goPattern     = regexp.MustCompile(`^go1[.-][!-~]+( [!-~]+)*$`)
+	namePattern   = lazily(`^[A-Za-z0-9][A-Za-z0-9._+~-]*$`)
+	tagPattern    = lazily(`^[A-Za-z0-9][A-Za-z0-9._+~/-]*$`)
+	pathPattern   = lazily(`^` + pathElement + `(/` + pathElement + `)*$`)
+	objectPattern = lazily(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
+	sha256Pattern = lazily(`^[0-9a-f]{64}$`)
+	sha512Pattern = lazily(`^[0-9a-f]{128}$`)
+	sumPattern    = lazily(`^h1:[A-Za-z0-9+/]{43}=$`)
+	toolPattern   = lazily(`^[A-Za-z0-9][A-Za-z0-9._+~-]*-[A-Za-z0-9._+~-]+$`)
+	targetPattern = lazily(`^[a-z0-9]+$`)
+	idPattern     = lazily(`^SPDXRef-[A-Za-z0-9.-]{1,240}$`)
+	goPattern     = lazily(`^go1[.-][!-~]+( [!-~]+)*$`)
 )
+
+// lazily compiles a pattern when it is first used: those with counts take long, and most
+// runs of a program read no SBOM.
+func lazily(pattern string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
+}
 
 // A field is a value with the pattern that it must match.
 type field struct {
 	name, value string
-	pattern     *regexp.Regexp
+	pattern     func() *regexp.Regexp
 	optional    bool
 }
 
@@ -44,8 +51,8 @@ func checkFields(fields []field) error {
 		if len(f.value) > maxField {
 			return fmt.Errorf("%s has %d bytes, at most %d are allowed", f.name, len(f.value), maxField)
 		}
-		if !f.pattern.MatchString(f.value) {
-			return fmt.Errorf("%s is %.200q, expected to match %s", f.name, f.value, f.pattern)
+		if !f.pattern().MatchString(f.value) {
+			return fmt.Errorf("%s is %.200q, expected to match %s", f.name, f.value, f.pattern())
 		}
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/rollproof/rollproof/evidence"
@@ -17,7 +18,7 @@ var (
 	// uriPattern is a URI of RFC 3986: a scheme, then its characters.
 	uriPattern  = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*:[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+$`)
 	hexPattern  = regexp.MustCompile(`^[0-9a-f]{64}$`)
-	toolPattern = regexp.MustCompile(`^[A-Za-z0-9(][A-Za-z0-9._+()-]{0,99}$`)
+	toolPattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9(][A-Za-z0-9._+()-]{0,99}$`) })
 	// levelPattern is a word of a level; slsaPattern are those that begin with SLSA_.
 	levelPattern = regexp.MustCompile(`^[A-Z][A-Z0-9]*(_[A-Z0-9]+)*$`)
 	slsaPattern  = regexp.MustCompile(`^SLSA_BUILD_LEVEL_[0-3]$`)
@@ -70,7 +71,7 @@ func (f Facts) checkNames() error {
 		}
 	}
 	switch year := f.TimeVerified.Year(); {
-	case !toolPattern.MatchString(f.Tool):
+	case !toolPattern().MatchString(f.Tool):
 		return fmt.Errorf("verifier.version.%s is %.80q, expected a version", tool, f.Tool)
 	case year < 2000 || year > 9999:
 		return fmt.Errorf("timeVerified is in the year %d, expected a time of a clock", year)
