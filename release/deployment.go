@@ -3,6 +3,7 @@ package release
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Deployment is endpoint-deployment.json: the channels that may receive binaries of
@@ -82,16 +83,10 @@ func newTarget(id Identity, binaries []builtBinary, s TargetSetting) (Deployment
 	if err := CheckName("deployment target", s.ID); err != nil {
 		return DeploymentTarget{}, err
 	}
-	var found []builtBinary
-	for _, b := range binaries {
-		if b.Platform == (Platform{s.OS, s.Arch}) && (s.Binary == "" || s.Binary == b.Name) {
-			found = append(found, b)
-		}
+	b, err := s.one(binaries)
+	if err != nil {
+		return DeploymentTarget{}, fmt.Errorf("deployment target %s: %w", s.ID, err)
 	}
-	if len(found) != 1 {
-		return DeploymentTarget{}, fmt.Errorf("deployment target %s: %d binaries of this release fit binary %q on %s/%s, expected 1", s.ID, len(found), s.Binary, s.OS, s.Arch)
-	}
-	b := found[0]
 	t := DeploymentTarget{
 		ID: s.ID, Surface: s.Surface, Platform: b.Platform, Binary: b.Path, SHA256: b.sha256,
 		Channel: s.Channel, Tool: s.Tool, InstallPath: s.InstallPath, RolloutGate: s.RolloutGate,
@@ -99,6 +94,30 @@ func newTarget(id Identity, binaries []builtBinary, s TargetSetting) (Deployment
 	}
 	t.setDefaults(id, b)
 	return t, nil
+}
+
+// one returns the binary that a target receives.
+func (s TargetSetting) one(binaries []builtBinary) (builtBinary, error) {
+	var fit []builtBinary
+	var there, names []string
+	for _, b := range binaries {
+		if b.Platform != (Platform{s.OS, s.Arch}) {
+			continue
+		}
+		there = append(there, b.Name)
+		if s.Binary == "" || s.Binary == b.Name {
+			fit, names = append(fit, b), append(names, b.Name)
+		}
+	}
+	switch {
+	case len(fit) == 1:
+		return fit[0], nil
+	case len(fit) > 1:
+		return builtBinary{}, fmt.Errorf("this release has %d binaries for %s/%s (%s): say which one with binary", len(fit), s.OS, s.Arch, strings.Join(names, ", "))
+	case len(there) > 0:
+		return builtBinary{}, fmt.Errorf("this release has no binary %q for %s/%s, but %s", s.Binary, s.OS, s.Arch, strings.Join(there, ", "))
+	}
+	return builtBinary{}, fmt.Errorf("this release has no binary for %s/%s", s.OS, s.Arch)
 }
 
 func (t *DeploymentTarget) setDefaults(id Identity, b builtBinary) {

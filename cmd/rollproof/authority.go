@@ -24,7 +24,7 @@ func trustFlags() []cli.Flag {
 func rootFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "pin", Usage: "trust root: the `DIGEST` (sha256:…) of any one version (default: the file pin of the user's or the machine's configuration)"},
-		&cli.StringFlag{Name: "trust", Usage: "trust root: its `DIR` (default: the one that comes with the package, walked from the pin)"},
+		&cli.StringFlag{Name: "trust", Usage: "trust root: its `DIR` (default: what trust import keeps, else what comes with the package, walked from the pin)"},
 		&cli.StringFlag{Name: "trust-state", Usage: "`FILE` that remembers the newest trust version seen (default: in the user's state directory)"},
 		&cli.IntFlag{Name: "min-trust-version", Usage: "refuse trust versions below `N`, for machines without memory"},
 		&cli.BoolFlag{Name: "allow-expired-trust", Usage: "let an expired trust version count as current; the verdict says so"},

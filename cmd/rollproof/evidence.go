@@ -117,7 +117,7 @@ func currentTrust(a trust.Authority) (reason, hint string) {
 // existingStore refuses a store that is not there.
 func existingStore(ctx *cli.Context) error {
 	if _, err := os.Stat(ctx.String("sqlite")); errors.Is(err, os.ErrNotExist) {
-		return failure{exitFailed, "there is no evidence store " + ctx.String("sqlite"), "rollproof evidence add makes it; --sqlite names another one"}
+		return failure{exitFailed, "there is no evidence store " + ctx.String("sqlite"), "rollproof policy sign makes one, and so does evidence add; --sqlite names another file"}
 	}
 	return nil
 }

@@ -62,7 +62,7 @@ func (p *program) initRepository(ctx *cli.Context) error {
 	var written, kept []string
 	for file, from := range map[string]string{config.FileName: "templates/rollproof.yaml", ".goreleaser.yaml": "templates/goreleaser.yaml"} {
 		var text bytes.Buffer
-		if err := template.Must(template.ParseFS(templates, from)).Execute(&text, map[string]any{"Name": name, "Mains": mains}); err != nil {
+		if err := template.Must(template.ParseFS(templates, from)).Execute(&text, map[string]any{"Name": name, "Mains": mains, "Binary": received(mains, name)}); err != nil {
 			return err
 		}
 		isNew, err := writeMissing(filepath.Join(dir, file), text.Bytes())
@@ -106,6 +106,18 @@ func findMains(dir, name string) []mainPackage {
 		}
 	}
 	return list
+}
+
+// received is the program that the example's targets receive where a module has several:
+// the one of the release's name, or the first; "" where there is no choice.
+func received(mains []mainPackage, name string) string {
+	if len(mains) == 1 {
+		return ""
+	}
+	if slices.ContainsFunc(mains, func(m mainPackage) bool { return m.Binary == name }) {
+		return name
+	}
+	return mains[0].Binary
 }
 
 func isMain(dir string) bool {
