@@ -5,10 +5,11 @@ import (
 	"github.com/rollproof/rollproof/evidence/envelope"
 )
 
-// DecideAlone signs an approval or a denial of a request that came as a bundle, where
-// there is no log to ask: whether it is legal, the log says that it is brought to.
-// verify checks the bundle's signature and its signer. That the request alone was
-// checked stands in the statement.
+// DecideAlone signs an approval or a denial of a request, or an approval that helps to
+// close an execution that broke glass, which came as a bundle, where there is no log to
+// ask: whether it is legal, the log says that it is brought to. verify checks the
+// bundle's signature and its signer. That the request alone was checked stands in the
+// statement.
 func DecideAlone(h Head, bundle []byte, yes bool, d Decision, signer envelope.Signer, verify func(bundle []byte) error) (envelope.Bundle, error) {
 	none := envelope.Bundle{}
 	if err := verify(bundle); err != nil {
@@ -17,6 +18,14 @@ func DecideAlone(h Head, bundle []byte, yes bool, d Decision, signer envelope.Si
 	b, err := envelope.ParseBundle(bundle)
 	if err != nil {
 		return none, badEvidence(err)
+	}
+	d.Checked = CheckedRequest
+	if x, ok := readBroken(b.Payload); ok && yes {
+		s, err := x.closing(h, evidence.DigestOf(b.Payload), d)
+		if err != nil {
+			return none, err
+		}
+		return evidence.Sign(signer, s)
 	}
 	t, err := readTerms(b.Payload)
 	if err != nil {
@@ -44,6 +53,36 @@ func DecideAlone(h Head, bundle []byte, yes bool, d Decision, signer envelope.Si
 		return none, err
 	}
 	return evidence.Sign(signer, s)
+}
+
+// A broken is what an execution that broke glass says of itself.
+type broken struct{ project, version, rollout, environment, ring string }
+
+// readBroken reads an execution of either kind, if it broke glass.
+func readBroken(payload []byte) (broken, bool) {
+	_, d, err := readAny(payload)
+	if err != nil {
+		return broken{}, false
+	}
+	switch x := d.(type) {
+	case *PromotionExecution:
+		return broken{x.Project, x.Version, x.Rollout, x.Environment, x.Ring}, x.BreakGlass != nil
+	case *RollbackExecution:
+		return broken{x.Project, x.Version, x.Rollout, x.Environment, x.Ring}, x.BreakGlass != nil
+	}
+	return broken{}, false
+}
+
+// closing is the approval that helps to close it.
+func (x broken) closing(h Head, execution evidence.Digest, d Decision) (evidence.Statement[Approval], error) {
+	h = h.normal()
+	if d.Expires.IsZero() {
+		d.Expires = h.Claimed.Add(MaxValidity)
+	}
+	return statement[Approval](ApprovalType, Approval{
+		h.Actor, h.Trust, h.Seen, h.Claimed, x.project, x.version, x.rollout, x.environment, x.ring, "", execution.String(),
+		d.meaning(), d.checked(), second(d.Expires), d.Reason,
+	})
 }
 
 // RevokeAlone signs the revocation of an approval, or the lift of a denial, that came

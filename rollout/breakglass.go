@@ -98,14 +98,7 @@ func (s *State) NewClosing(h Head, execution evidence.Digest, d Decision) (evide
 	if refusal != nil {
 		return evidence.Statement[Approval]{}, refusal
 	}
-	h = h.normal()
-	if d.Expires.IsZero() {
-		d.Expires = h.Claimed.Add(MaxValidity)
-	}
-	return statement[Approval](ApprovalType, Approval{
-		h.Actor, h.Trust, h.Seen, h.Claimed, g.project, g.version, g.rollout, g.environment, g.ring, "", execution.String(),
-		d.meaning(), d.checked(), second(d.Expires), d.Reason,
-	})
+	return broken{g.project, g.version, g.rollout, g.environment, g.ring}.closing(h, execution, d)
 }
 
 func (s *State) glass(execution evidence.Digest) (*glass, *Refusal) {

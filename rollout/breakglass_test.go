@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/rollproof/rollproof/evidence"
+	"github.com/rollproof/rollproof/evidence/envelope"
 )
 
 func emergency(s *stage) Enaction { return Enaction{Origin: s.origin, Incident: "INC-7"} }
@@ -123,4 +124,45 @@ func TestRollbackAndBrokenGlass(t *testing.T) {
 	if len(s.s.OpenGlasses()) != 1 {
 		t.Error("a rollback has closed it")
 	}
+}
+
+// alone is the closing of an execution by an approver who has the execution's bundle and
+// no log.
+func (s *stage) alone(name string, x Act) ([]byte, error) {
+	s.t.Helper()
+	b := must[envelope.Bundle](s.t)(envelope.Sign(keyOf("breaker"), evidence.PayloadType, x.Statement))
+	answer, err := DecideAlone(s.by(name), must[[]byte](s.t)(b.Marshal()), true, Decision{Checked: CheckedFull, Reason: "it was right"}, keyOf(name), func([]byte) error { return nil })
+	return answer.Payload, err
+}
+
+// Whoever has the execution alone signs what the log would have drafted, for a promotion
+// and for a way back, and it counts there.
+func TestClosingAlone(t *testing.T) {
+	forward, r := alarmed(t)
+	back := newStage(t).ruled(func(r *Rules) { r.Breakglass = []string{"breaker"} })
+	back.promoted("v1.0.0", "CHG-1")
+	back.promoted("v1.1.0", "CHG-2")
+	for name, c := range map[string]struct {
+		*stage
+		broken Act
+	}{
+		"promotion": {forward, forward.do(forward.executionAs("breaker", r.Digest, emergency(forward)))},
+		"rollback":  {back, back.do(back.rollbackAs("breaker", back.rollbackRequest().Digest, emergency(back)))},
+	} {
+		for _, approver := range []string{"yes-1", "yes-2"} {
+			payload, err := c.alone(approver, c.broken)
+			ok(t, err)
+			if want := c.closing(approver, c.broken.Digest); string(payload) != string(want.Statement) {
+				t.Errorf("%s: %s\n%s", name, payload, want.Statement)
+			}
+			c.do(rawAct(c.world, approver, ApprovalType, payload))
+		}
+		if open := c.s.OpenGlasses(); len(open) != 0 {
+			t.Errorf("%s: still open: %+v", name, open)
+		}
+	}
+	ordinary := newStage(t)
+	x := ordinary.promoted("v1.0.0", "CHG-1")
+	_, err := ordinary.alone("yes-1", x)
+	expectRefusal(t, err, CodeEvidence, "the file is no request")
 }

@@ -231,11 +231,20 @@ func orNothing(text string) string {
 func (p *program) approvalExportCommand() *cli.Command {
 	return p.verb(&cli.Command{
 		Name:        "export",
-		Usage:       "write a request as a file, for approvers who do not reach the log",
-		Description: "FILE is the request's signed bundle, trusted for nothing: whoever approves it verifies it under the trust root.",
+		Usage:       "write a request, or an execution that broke glass, as a file, for approvers who do not reach the log",
+		Description: "FILE is the signed bundle, trusted for nothing: whoever approves it verifies it under the trust root.",
 		Flags:       append(rootFlags(), storeFlag(), &cli.StringFlag{Name: "out", Usage: "the `FILE`", Required: true}),
 		Action:      p.approvalExport,
 	}, "REQUEST")
+}
+
+// asked finds what approvers are asked about: a request, or an execution that broke glass.
+func (a *acting) asked(store evidence.Reader, name string) (what string, act evidence.Digest, err error) {
+	if _, act, ok, err := a.brokenGlass(store, name); err != nil || ok {
+		return "the emergency " + act.String(), act, err
+	}
+	_, request, err := a.findRequest(store, name)
+	return request.ID, request.Act, err
 }
 
 func (p *program) approvalExport(ctx *cli.Context) error {
@@ -244,11 +253,11 @@ func (p *program) approvalExport(ctx *cli.Context) error {
 		return err
 	}
 	defer store.Close()
-	_, request, err := a.findRequest(store, ctx.Args().First())
+	what, act, err := a.asked(store, ctx.Args().First())
 	if err != nil {
 		return err
 	}
-	index, err := store.Find(ctx.Context, request.Act.Hex())
+	index, err := store.Find(ctx.Context, act.Hex())
 	if err != nil {
 		return badStore(err)
 	}
@@ -259,7 +268,7 @@ func (p *program) approvalExport(ctx *cli.Context) error {
 	if err := os.WriteFile(ctx.String("out"), record.Envelope, 0o644); err != nil {
 		return err
 	}
-	return a.showAct(evidence.Added{Record: record}, "wrote "+request.ID, []string{ctx.String("out")}, nil)
+	return a.showAct(evidence.Added{Record: record}, "wrote "+what, []string{ctx.String("out")}, nil)
 }
 
 func (p *program) approvalImportCommand() *cli.Command {

@@ -59,7 +59,7 @@ func (s shop) approved() string {
 	t.Chdir(s.dir)
 	s.write("go.mod", "module example.com/hello\n\ngo 1.26\n")
 	s.write("main.go", "package main\n\nfunc main() { println(\"hello\") }\n")
-	s.write("rollproof.yaml", "name: hello\npolicy:\n  rings:\n    - name: pilot\n      soak: 0h\n    - name: production\n      quorum: 2\n")
+	s.write("rollproof.yaml", "name: hello\npolicy:\n  breakglass: [observer]\n  rings:\n    - name: pilot\n      soak: 0h\n    - name: production\n      quorum: 2\n")
 	s.write(".gitignore", "*\n!go.mod\n!main.go\n!rollproof.yaml\n!.gitignore\n")
 	for _, args := range [][]string{{"init", "-q"}, {"add", "-A"}, {"commit", "-qm", "all"}, {"tag", "v1.0.0"}} {
 		cmd := exec.Command("git", append([]string{"-c", "user.name=Ada", "-c", "user.email=ada@example.com"}, args...)...)

@@ -187,14 +187,14 @@ func (a *acting) verifiedRemote(s service.Service, act evidence.Digest) (bundle,
 // decideRemote approves or denies a request that a server has. Nothing of the server's is
 // signed: the request's envelope is verified here, and the statement is made from it.
 func (a *acting) decideRemote(s service.Service, name string, yes bool, d rollout.Decision) error {
-	show, err := s.Request(a.ctx.Context, name)
+	kind, id, act, err := a.askedRemote(s, name, yes)
 	if err != nil {
-		return badStore(err)
+		return err
 	}
-	if digest, err := evidence.ParseDigest(name); err == nil && digest != show.Request.Act {
-		return failure{exitEvidence, fmt.Sprintf("the server gave request %s for %s", show.Request.Act, digest), "ask who runs the server"}
+	if digest, err := evidence.ParseDigest(name); err == nil && digest != act {
+		return failure{exitEvidence, fmt.Sprintf("the server gave %s for %s", act, digest), "ask who runs the server"}
 	}
-	bundle, _, err := a.verifiedRemote(s, show.Request.Act)
+	bundle, _, err := a.verifiedRemote(s, act)
 	if err != nil {
 		return err
 	}
@@ -206,11 +206,31 @@ func (a *acting) decideRemote(s service.Service, name string, yes bool, d rollou
 	if err != nil {
 		return badStore(badInput(err))
 	}
-	kind, word := service.KindApproval, "approved"
+	word := "approved"
 	if !yes {
-		kind, word = service.KindDenial, "denied"
+		word = "denied"
 	}
-	return a.submitRemote(s, kind, b, nil, fmt.Sprintf("%s: %s (%s)", word, archive.Printable(show.Request.ID), show.Request.Act))
+	return a.submitRemote(s, kind, b, nil, fmt.Sprintf("%s: %s (%s)", word, archive.Printable(id), act))
+}
+
+// askedRemote finds what a server asks approvers about: a request, or an execution that
+// broke glass.
+func (a *acting) askedRemote(s service.Service, name string, yes bool) (kind service.Kind, id string, act evidence.Digest, err error) {
+	show, err := s.Request(a.ctx.Context, name)
+	if err == nil {
+		if yes {
+			return service.KindApproval, show.Request.ID, show.Request.Act, nil
+		}
+		return service.KindDenial, show.Request.ID, show.Request.Act, nil
+	}
+	digits := strings.TrimPrefix(name, "sha256:")
+	if yes && len(digits) >= evidence.MinPrefix {
+		// Only by its digest: a server does not turn the id of a request into this.
+		if e, other := s.Execution(a.ctx.Context, digits); other == nil && e.BreakGlass && strings.HasPrefix(e.Record.Act.Hex(), digits) {
+			return service.KindClosing, "the emergency " + e.Incident, e.Record.Act, nil
+		}
+	}
+	return "", "", evidence.Digest{}, badStore(err)
 }
 
 // submitRemote sends what was signed here.

@@ -75,8 +75,9 @@ func (p *program) localConsole(ctx *cli.Context, a *acting, remote service.Servi
 	})
 }
 
-// checkedRequests is the service of another machine, of which requests are verified here
-// before a page shows them: that is what people sign on.
+// checkedRequests is the service of another machine, of which requests, and executions
+// that broke glass, are verified here before a page shows them: that is what people sign
+// on.
 type checkedRequests struct {
 	service.Service
 	a *acting
@@ -98,6 +99,36 @@ func (c *checkedRequests) Request(ctx context.Context, name string) (rollout.App
 		return rollout.ApprovalShow{}, &service.Failure{Code: exitEvidence, Message: "the server shows something else than the request " + show.Request.Act.String() + " says", Hint: "ask who runs the server"}
 	}
 	return show, nil
+}
+
+// Execution returns an execution; one that broke glass and waits for a quorum is
+// verified here, and says what the server shows of it.
+func (c *checkedRequests) Execution(ctx context.Context, id string) (service.Execution, error) {
+	e, err := c.Service.Execution(ctx, id)
+	if err != nil || e.Emergency == nil {
+		return e, err
+	}
+	wrong := &service.Failure{Code: exitEvidence, Message: "the server shows something else than the execution " + e.Record.Act.String() + " says", Hint: "ask who runs the server"}
+	if e.Emergency.Act != e.Record.Act {
+		return service.Execution{}, wrong
+	}
+	_, payload, err := c.a.verifiedRemote(c.Service, e.Record.Act)
+	if err != nil {
+		f := translate(ctx, err)
+		return service.Execution{}, &service.Failure{Code: f.Code, Message: f.Message, Hint: f.Hint}
+	}
+	says, err := service.ReadExecution(e.Record, payload)
+	if err != nil || !sameEmergency(says, e) {
+		return service.Execution{}, wrong
+	}
+	return e, nil
+}
+
+// sameEmergency compares the facts on which people decide.
+func sameEmergency(says service.ExecutionLine, shown service.Execution) bool {
+	l := shown.ExecutionLine
+	return says.BreakGlass && l.BreakGlass && says.Kind == l.Kind && says.Rollout == l.Rollout && says.ChangeRecord == l.ChangeRecord && says.Version == l.Version && says.Environment == l.Environment &&
+		says.Ring == l.Ring && says.Request == l.Request && says.Incident == l.Incident && says.Incident == shown.Emergency.Incident && says.Undoes == l.Undoes
 }
 
 // requestSays are the facts of a request on which people decide.

@@ -28,7 +28,7 @@ var scopeOf = map[string]access.Scope{
 	"listRequests": access.Read, "showRequest": access.Read, "listExecutions": access.Read, "showExecution": access.Read,
 	"addEvidence":             access.Ingest,
 	"draft-promotion-request": access.Operate, "submit-promotion-request": access.Operate, "draft-approval": access.Operate, "submit-approval": access.Operate,
-	"draft-denial": access.Operate, "submit-denial": access.Operate, "draft-promotion-execution": access.Operate, "submit-promotion-execution": access.Operate,
+	"draft-closing": access.Operate, "submit-closing": access.Operate, "draft-denial": access.Operate, "submit-denial": access.Operate, "draft-promotion-execution": access.Operate, "submit-promotion-execution": access.Operate,
 	"draft-approval-revocation": access.Operate, "submit-approval-revocation": access.Operate, "draft-rollback-request": access.Operate, "submit-rollback-request": access.Operate,
 	"draft-rollback-execution": access.Operate, "submit-rollback-execution": access.Operate, "draft-hold": access.Operate, "submit-hold": access.Operate,
 	"draft-lift": access.Operate, "submit-lift": access.Operate, "draft-observation": access.Operate, "submit-observation": access.Operate,

@@ -109,7 +109,7 @@ func (m stock) copy(t *testing.T) shop {
 	if err := os.CopyFS(s.dir, os.DirFS(m.dir)); err != nil {
 		t.Fatal(err)
 	}
-	for _, role := range []string{"policy", "operator", "requester", "approver-ada", "approver-grace", "approver-verifier", "log"} {
+	for _, role := range []string{"policy", "operator", "requester", "approver-ada", "approver-grace", "approver-verifier", "breakglass", "log"} {
 		if err := os.Chmod(s.key(role), 0o600); err != nil { // a copy is readable by others, which commands warn of
 			t.Fatal(err)
 		}
@@ -151,6 +151,7 @@ func TestServe(t *testing.T) {
 		{"AnswersFitTheirDescription", testAnswersFitTheirDescription},
 		{"NoParameterMakesTheServerFail", testNoParameterMakesTheServerFail},
 		{"ExecutionOverTheAPI", testExecutionOverTheAPI},
+		{"ClosingOverTheAPI", testClosingOverTheAPI},
 		{"NoExecutionOfADamagedPackage", testNoExecutionOfADamagedPackage},
 		{"IngestOverTheAPI", testIngestOverTheAPI},
 		{"PathTricksFindNothing", testPathTricksFindNothing},

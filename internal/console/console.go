@@ -143,6 +143,7 @@ func (c *Console) routes() []route {
 		{"POST /rollout/{id}/request", operate, c.draftRequest},
 		{"POST /request/{id}/approve", operate, c.draftApproval},
 		{"POST /request/{id}/deny", operate, c.draftDenial},
+		{"POST /execution/{id}/close", operate, c.draftClosing},
 		{"POST /draft", read, c.draftFile},
 		{"POST /submit/{kind}", operate, c.submit},
 	}...)

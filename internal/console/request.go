@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/rollproof/rollproof/evidence"
 	"github.com/rollproof/rollproof/internal/service"
 	"github.com/rollproof/rollproof/rollout"
 )
@@ -60,15 +61,15 @@ func (c *Console) request(w http.ResponseWriter, r *http.Request) {
 		b.Have = append(b.Have, i < q.Quorum.Have)
 	}
 	b.Commands = []string{c.command("approval", "show", q.Act.Hex()[:16])}
-	b.Closed = closedFor(q)
+	b.Closed = closedFor(q.Act)
 	v := c.view(r, "Request "+q.ID, "Requests")
 	v.Crumbs = []link{{Name: "Requests", Address: "/requests/" + pathWord(q.Project)}}
 	v.Scripts, v.Body = []string{"keys.js", "sign.js"}, b
 	c.page(w, r, "request", q.Project, v)
 }
 
-func closedFor(q rollout.RequestStatus) closedLines {
-	file := q.Act.Hex()[:16] + ".sigstore.json"
+func closedFor(act evidence.Digest) closedLines {
+	file := act.Hex()[:16] + ".sigstore.json"
 	line := func(verb string) string {
 		return strings.Join([]string{"rollproof", "approval", verb, file, "--reason", "'WHY'", "--key", "KEY", "--out", verb + ".sigstore.json"}, " ")
 	}
@@ -104,6 +105,7 @@ type executionBody struct {
 	service.Execution
 	At       string
 	Commands []string
+	Closed   closedLines
 }
 
 func (c *Console) execution(w http.ResponseWriter, r *http.Request) {
@@ -113,9 +115,9 @@ func (c *Console) execution(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	line := e.Record
-	b := executionBody{Execution: e, At: line.Recorded, Commands: []string{c.command("evidence", "show", line.Act.Hex()[:16], "--tree")}}
+	b := executionBody{Execution: e, At: line.Recorded, Commands: []string{c.command("evidence", "show", line.Act.Hex()[:16], "--tree")}, Closed: closedFor(line.Act)}
 	v := c.view(r, "Execution: "+e.Version+" "+e.Ring, "Executions")
 	v.Crumbs = []link{{Name: "Executions", Address: "/executions/" + pathWord(line.Facts.Project)}}
-	v.Body = b
+	v.Scripts, v.Body = []string{"keys.js", "sign.js"}, b
 	c.page(w, r, "execution", line.Facts.Project, v)
 }

@@ -29,6 +29,11 @@ func (c *Console) draftApproval(w http.ResponseWriter, r *http.Request) {
 	c.draft(w, r, service.Ask{Kind: service.KindApproval, Request: r.PathValue("id"), Meaning: r.PostFormValue("meaning")}, "/request/"+pathWord(r.PathValue("id")))
 }
 
+func (c *Console) draftClosing(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	c.draft(w, r, service.Ask{Kind: service.KindClosing, Execution: r.PathValue("id"), Meaning: r.PostFormValue("meaning")}, "/execution/"+pathWord(r.PathValue("id")))
+}
+
 func (c *Console) draftDenial(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	c.draft(w, r, service.Ask{Kind: service.KindDenial, Request: r.PathValue("id")}, "/request/"+pathWord(r.PathValue("id")))
@@ -129,6 +134,8 @@ func afterwards(kind service.Kind, l evidence.RecordLine) string {
 		if l.Facts.Request != "" {
 			return "/request/" + pathWord(l.Facts.Request)
 		}
+	case service.KindClosing:
+		return "/execution/" + pathWord(strings.TrimPrefix(l.Facts.Execution, "sha256:"))
 	}
 	return "/record/" + l.ID.Hex()
 }

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -338,13 +339,14 @@ func (c *Client) Execution(ctx context.Context, id string) (service.Execution, e
 func (c *Client) Draft(ctx context.Context, ask service.Ask) (service.Draft, error) {
 	for _, p := range pairs {
 		if p.kind == ask.Kind {
-			return document[service.Draft](ctx, c, http.MethodPost, prefix+strings.Replace(p.drafts, "/{id}", element(ask.Request), 1), nil, ask)
+			return document[service.Draft](ctx, c, http.MethodPost, prefix+strings.Replace(p.drafts, "/{id}", element(cmp.Or(ask.Request, ask.Execution)), 1), nil, ask)
 		}
 	}
 	return service.Draft{}, &service.Failure{Code: service.CodeUsage, Message: "there is no draft of kind " + archive.Printable(string(ask.Kind))}
 }
 
-// Submit sends a signed act below the request that it is about, where it is about one.
+// Submit sends a signed act below the request or execution that it is about, where its
+// kind says so.
 func (c *Client) Submit(ctx context.Context, kind service.Kind, s service.Submission) (evidence.ActDocument, error) {
 	for _, p := range pairs {
 		if p.kind != kind {
@@ -352,11 +354,11 @@ func (c *Client) Submit(ctx context.Context, kind service.Kind, s service.Submis
 		}
 		at := p.submissions
 		if names(at) {
-			request, err := requestOf(s.Envelope)
+			about, err := subjectOf(s.Envelope)
 			if err != nil {
 				return evidence.ActDocument{}, err
 			}
-			at = strings.Replace(at, "/{id}", element(request.Hex()), 1)
+			at = strings.Replace(at, "/{id}", element(about.Hex()), 1)
 		}
 		return document[evidence.ActDocument](ctx, c, http.MethodPost, prefix+at, nil, s)
 	}

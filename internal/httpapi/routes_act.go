@@ -17,10 +17,12 @@ type pair struct {
 	submissions string
 }
 
-// pairs are all kinds. Where the path names a request, that is the one the act is about.
+// pairs are all kinds. Where the path names a request or an execution, that is the one
+// the act is about.
 var pairs = []pair{
 	{service.KindRequest, "/promotion-requests/drafts", "/promotion-requests"},
 	{service.KindApproval, "/promotion-requests/{id}/approval-draft", "/promotion-requests/{id}/approvals"},
+	{service.KindClosing, "/promotion-executions/{id}/closing-draft", "/promotion-executions/{id}/closings"},
 	{service.KindDenial, "/promotion-requests/{id}/denial-draft", "/promotion-requests/{id}/denials"},
 	{service.KindExecution, "/promotion-requests/{id}/execution-draft", "/promotion-executions"},
 	{service.KindRevocation, "/approval-revocations/drafts", "/approval-revocations"},
@@ -54,7 +56,11 @@ func (a *api) actRoutes() {
 		submit := route{method: "POST", path: p.submissions, id: "submit-" + string(p.kind), summary: "record a signed act, if it is legal: " + string(p.kind), scope: access.Operate, errors: actErrors}
 		if names(p.drafts) {
 			register(a, draft, func(ctx context.Context, in *askAbout) (service.Draft, error) {
-				in.Body.Request = in.ID
+				if p.kind == service.KindClosing {
+					in.Body.Execution = in.ID
+				} else {
+					in.Body.Request = in.ID
+				}
 				return a.draft(ctx, p.kind, in.Body)
 			})
 		} else {
@@ -62,7 +68,7 @@ func (a *api) actRoutes() {
 		}
 		if names(p.submissions) {
 			register(a, submit, func(ctx context.Context, in *submissionAbout) (evidence.ActDocument, error) {
-				if err := a.about(ctx, in.ID, in.Body); err != nil {
+				if err := a.about(ctx, p.kind, in.ID, in.Body); err != nil {
 					return evidence.ActDocument{}, err
 				}
 				return a.of(ctx).Submit(ctx, p.kind, in.Body)
@@ -75,8 +81,8 @@ func (a *api) actRoutes() {
 	}
 }
 
-// names reports whether a path names a request.
-func names(path string) bool { return strings.HasPrefix(path, "/promotion-requests/{id}/") }
+// names reports whether a path names what the act is about.
+func names(path string) bool { return strings.Contains(path, "/{id}/") }
 
 // draft composes a draft of the kind that the path says.
 func (a *api) draft(ctx context.Context, kind service.Kind, ask service.Ask) (service.Draft, error) {
@@ -87,10 +93,10 @@ func (a *api) draft(ctx context.Context, kind service.Kind, ask service.Ask) (se
 	return a.of(ctx).Draft(ctx, ask)
 }
 
-// about refuses an approval or a denial of another request than the path names: who
-// reads the one must not act on the other.
-func (a *api) about(ctx context.Context, id string, s service.Submission) error {
-	show, err := a.of(ctx).Request(ctx, id)
+// about refuses an act about something else than the path names: who reads the one must
+// not act on the other.
+func (a *api) about(ctx context.Context, kind service.Kind, id string, s service.Submission) error {
+	act, err := a.named(ctx, kind, id)
 	if err != nil {
 		return err
 	}
@@ -98,8 +104,18 @@ func (a *api) about(ctx context.Context, id string, s service.Submission) error 
 	if err != nil {
 		return err
 	}
-	if !record.Names(show.Request.Act) {
-		return refusal(http.StatusBadRequest, "the envelope is about another request than the path", "submit it below the request that it names")
+	if !record.Names(act) {
+		return refusal(http.StatusBadRequest, "the envelope is about something else than the path", "submit it below what it names")
 	}
 	return nil
+}
+
+// named is the request, or the execution, that a path names.
+func (a *api) named(ctx context.Context, kind service.Kind, id string) (evidence.Digest, error) {
+	if kind == service.KindClosing {
+		e, err := a.of(ctx).Execution(ctx, id)
+		return e.Record.Act, err
+	}
+	show, err := a.of(ctx).Request(ctx, id)
+	return show.Request.Act, err
 }

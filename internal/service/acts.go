@@ -7,13 +7,15 @@ import (
 	"github.com/rollproof/rollproof/rollout"
 )
 
-// A Kind is an act that a caller can bring, called as its predicate type is.
+// A Kind is an act that a caller can bring, called as its predicate type is; a closing
+// is an approval of an execution that broke glass.
 type Kind string
 
 // The kinds.
 const (
 	KindRequest           Kind = "promotion-request"
 	KindApproval          Kind = "approval"
+	KindClosing           Kind = "closing"
 	KindDenial            Kind = "denial"
 	KindRevocation        Kind = "approval-revocation"
 	KindExecution         Kind = "promotion-execution"
@@ -26,11 +28,16 @@ const (
 
 // Kinds are all of them, in their order.
 var Kinds = []Kind{
-	KindRequest, KindApproval, KindDenial, KindRevocation, KindExecution, KindRollbackRequest, KindRollbackExecution, KindHold, KindLift, KindObservation,
+	KindRequest, KindApproval, KindClosing, KindDenial, KindRevocation, KindExecution, KindRollbackRequest, KindRollbackExecution, KindHold, KindLift, KindObservation,
 }
 
 // PredicateType is the one of a kind's statements.
-func (k Kind) PredicateType() string { return evidence.Namespace + string(k) + "/v1" }
+func (k Kind) PredicateType() string {
+	if k == KindClosing {
+		k = KindApproval
+	}
+	return evidence.Namespace + string(k) + "/v1"
+}
 
 // An Ask says what a draft shall say. Which fields a kind reads stands behind them; the
 // others stay empty.
@@ -40,7 +47,7 @@ type Ask struct {
 
 	Rollout   string    `json:"rollout,omitempty"`   // id: promotion-request, observation
 	Request   string    `json:"request,omitempty"`   // id or act: approval, denial, promotion-execution, rollback-execution
-	Execution string    `json:"execution,omitempty"` // act: rollback-request; approval, of one that broke glass; a pre-approved rollback-execution
+	Execution string    `json:"execution,omitempty"` // act: closing; rollback-request; a pre-approved rollback-execution
 	Approval  string    `json:"approval,omitempty"`  // act: approval-revocation
 	Hold      string    `json:"hold,omitempty"`      // act: lift
 	Project   string    `json:"project,omitempty"`   // hold; "" for the store's only one
@@ -50,8 +57,8 @@ type Ask struct {
 	To        string    `json:"to,omitempty"`        // rollback-request: the manifest to go back to
 	Expires   time.Time `json:"expires,omitzero"`    // requests; approval, zero for the request's own
 	Reason    string    `json:"reason,omitempty"`
-	Meaning   string    `json:"meaning,omitempty"`  // approval: review, approval or responsibility
-	Checked   string    `json:"checked,omitempty"`  // approval, denial: full or request-only, what the signer's own machine checked
+	Meaning   string    `json:"meaning,omitempty"`  // approval, closing: review, approval or responsibility
+	Checked   string    `json:"checked,omitempty"`  // approval, closing, denial: full or request-only, what the signer's own machine checked
 	Incident  string    `json:"incident,omitempty"` // executions: breaks glass
 
 	PreApproveRollback bool       `json:"preApproveRollback,omitempty"` // promotion-request

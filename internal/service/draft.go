@@ -30,7 +30,7 @@ type drafting struct {
 
 // compose makes the statements.
 var compose = map[Kind]func(*drafting, context.Context) (payload []byte, files []File, err error){
-	KindRequest: (*drafting).request, KindApproval: (*drafting).approve, KindDenial: (*drafting).deny, KindRevocation: (*drafting).revoke,
+	KindRequest: (*drafting).request, KindApproval: (*drafting).approve, KindClosing: (*drafting).close, KindDenial: (*drafting).deny, KindRevocation: (*drafting).revoke,
 	KindExecution: (*drafting).execute, KindRollbackRequest: (*drafting).requestRollback, KindRollbackExecution: (*drafting).rollBack,
 	KindHold: (*drafting).hold, KindLift: (*drafting).lift, KindObservation: (*drafting).observe,
 }
@@ -146,10 +146,11 @@ func (d *drafting) decision() rollout.Decision {
 }
 
 func (d *drafting) approve(context.Context) ([]byte, []File, error) {
-	if d.ask.Request == "" {
-		return payload(d.s.NewClosing(d.h, d.execution.Act, d.decision()))
-	}
 	return payload(d.s.NewApproval(d.h, d.found.request.Act, d.decision()))
+}
+
+func (d *drafting) close(context.Context) ([]byte, []File, error) {
+	return payload(d.s.NewClosing(d.h, d.execution.Act, d.decision()))
 }
 
 func (d *drafting) deny(context.Context) ([]byte, []File, error) {

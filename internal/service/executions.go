@@ -42,6 +42,7 @@ type Execution struct {
 	Capture   *evidence.RecordLine   `json:"capture"`   // of the rollout
 	Approvals []evidence.RecordLine  `json:"approvals"` // that it names, in their order
 	Rollbacks []ExecutionLine        `json:"rollbacks"` // that name it, oldest first
+	Emergency *rollout.Emergency     `json:"emergency"` // null where it broke no glass, or a quorum has closed it
 }
 
 // An enacted is an execution as its envelope says it.
@@ -93,7 +94,11 @@ func (l *Local) enacted(ctx context.Context, project string) ([]enacted, error) 
 			if err != nil {
 				return err
 			}
-			e, err := readEnacted(record)
+			b, err := envelope.ParseBundle(record.Envelope)
+			if err != nil {
+				return &rollout.TamperedError{Index: index, Err: err}
+			}
+			e, err := readEnacted(record.Line(), b.Payload)
 			if err != nil {
 				return &rollout.TamperedError{Index: index, Err: err}
 			}
@@ -111,26 +116,28 @@ func (l *Local) enacted(ctx context.Context, project string) ([]enacted, error) 
 	return list, err
 }
 
-// readEnacted reads what an execution says.
-func readEnacted(record evidence.Record) (enacted, error) {
-	b, err := envelope.ParseBundle(record.Envelope)
-	if err != nil {
-		return enacted{}, err
-	}
+// ReadExecution reads what the statement of an execution says of itself, for the record
+// that holds it.
+func ReadExecution(record evidence.RecordLine, payload []byte) (ExecutionLine, error) {
+	e, err := readEnacted(record, payload)
+	return e.line, err
+}
+
+func readEnacted(record evidence.RecordLine, payload []byte) (enacted, error) {
 	if record.PredicateType == rollout.RollbackExecutionType {
-		s, err := evidence.DecodeStatement[rollout.RollbackExecution](b.Payload, record.PredicateType)
+		s, err := evidence.DecodeStatement[rollout.RollbackExecution](payload, record.PredicateType)
 		x := s.Predicate
 		e := enacted{ExecutionLine{
-			Record: record.Line(), Kind: rollout.KindRollback, Rollout: x.Rollout, ChangeRecord: x.ChangeRecord, Version: x.Version, Environment: x.Environment, Ring: x.Ring,
+			Record: record, Kind: rollout.KindRollback, Rollout: x.Rollout, ChangeRecord: x.ChangeRecord, Version: x.Version, Environment: x.Environment, Ring: x.Ring,
 			Request: x.Request.String(), Unattended: x.Unattended, Undoes: x.Execution.String(),
 		}, x.Plan, x.Approvals}
 		e.line.breakGlass(x.BreakGlass)
 		return e, err
 	}
-	s, err := evidence.DecodeStatement[rollout.PromotionExecution](b.Payload, record.PredicateType)
+	s, err := evidence.DecodeStatement[rollout.PromotionExecution](payload, rollout.PromotionExecutionType)
 	x := s.Predicate
 	e := enacted{ExecutionLine{
-		Record: record.Line(), Kind: rollout.KindPromotion, Rollout: x.Rollout, ChangeRecord: x.ChangeRecord, Version: x.Version, Environment: x.Environment, Ring: x.Ring,
+		Record: record, Kind: rollout.KindPromotion, Rollout: x.Rollout, ChangeRecord: x.ChangeRecord, Version: x.Version, Environment: x.Environment, Ring: x.Ring,
 		Request: x.Request.String(), Unattended: x.Unattended,
 	}, nil, x.Approvals}
 	e.line.breakGlass(x.BreakGlass)
@@ -178,6 +185,11 @@ func (l *Local) Execution(ctx context.Context, id string) (Execution, error) {
 // link adds the request, the capture and the approvals of an execution.
 func (l *Local) link(ctx context.Context, e enacted, doc *Execution) error {
 	err := l.of(ctx, e.line.Record.Facts.Project, func(_ *Desk, s *rollout.State) error {
+		for _, ring := range s.Rings(l.now()).Rings {
+			if g := ring.BreakGlass; g != nil && g.Act == e.line.Record.Act {
+				doc.Emergency = g
+			}
+		}
 		if status, ok := s.Request(e.line.Request, l.now()); ok {
 			doc.Requested = &status
 			if e.line.Kind == rollout.KindPromotion {

@@ -43,7 +43,7 @@ async function differs(form, draft, payload, keyid) {
   const said = statement.predicate;
   const expected = [
     ["the digest of the draft", draft.digest, await sha256(payload)],
-    ["the kind of act", statement.predicateType, namespace + form.dataset.sign + "/v1"],
+    ["the kind of act", statement.predicateType, namespace + (form.dataset.sign === "closing" ? "approval" : form.dataset.sign) + "/v1"],
     ["the first subject", "sha256:" + first, form.dataset.subject],
     ["the signer", said.actor.keyid, keyid],
     ["the reason", said.reason, typed.get("reason").trim()],
@@ -51,7 +51,10 @@ async function differs(form, draft, payload, keyid) {
   if (form.dataset.sign === "approval" || form.dataset.sign === "denial") {
     expected.push(["the request", said.request, form.dataset.subject]);
   }
-  if (form.dataset.sign === "approval") {
+  if (form.dataset.sign === "closing") {
+    expected.push(["the execution", said.execution, form.dataset.subject], ["the request", said.request, ""]);
+  }
+  if (form.dataset.sign === "approval" || form.dataset.sign === "closing") {
     expected.push(["the meaning", said.meaning, typed.get("meaning")]);
   }
   if (form.dataset.sign === "promotion-request") {
@@ -74,21 +77,24 @@ async function subject(form) {
   const digest = form.dataset.subject;
   const answer = await fetch("/record/" + digest.slice("sha256:".length) + "/statement");
   if (!answer.ok) {
-    throw new Error("the bytes of the request did not come: " + answer.status);
+    throw new Error("the bytes that this is about did not come: " + answer.status);
   }
   const bytes = new Uint8Array(await answer.arrayBuffer());
   const got = await sha256(bytes);
   if (got !== digest) {
-    throw new Error("the server's request has the digest " + got + ", and this page is about " + digest);
+    throw new Error("what the server has under it has the digest " + got + ", and this page is about " + digest);
   }
   return JSON.parse(new TextDecoder().decode(bytes)).predicate;
 }
 
-// told is what the bytes of the request say, in words.
+// told is what the bytes of a request, or of an execution that broke glass, say in words.
 function told(request) {
   const list = element("ul");
+  if (request.breakglass) {
+    list.append(element("li", request.actor.person + " broke the glass, incident " + request.breakglass.incident));
+  }
   list.append(element("li", request.version + " into ring " + (request.targetRing || request.ring) + " of " + request.environment));
-  for (const step of request.plan) {
+  for (const step of Array.isArray(request.plan) ? request.plan : []) {
     list.append(element("li", step.id + ": " + (step.outgoing.version || "nothing") + " → " + (step.incoming.version || "nothing")));
   }
   return list;
@@ -123,7 +129,7 @@ function confirmed(form, payload, digest, request) {
     head.append(element("h3", "This is what you sign"));
     const body = element("div", "", "pad");
     if (request) {
-      body.append(element("p", "The request's bytes came again, and have the digest that this page shows. They say:"), told(request));
+      body.append(element("p", "The bytes that this is about came again, and have the digest that this page shows. They say:"), told(request));
     }
     const facts = element("dl", "", "facts");
     const code = element("dd");

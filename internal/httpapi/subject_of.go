@@ -8,8 +8,8 @@ import (
 	"github.com/rollproof/rollproof/internal/service"
 )
 
-// requestOf is the request that an approval or a denial names: its first subject.
-func requestOf(bundle []byte) (evidence.Digest, error) {
+// subjectOf is the request or execution that an act names: its first subject.
+func subjectOf(bundle []byte) (evidence.Digest, error) {
 	b, err := envelope.ParseBundle(bundle)
 	if err != nil {
 		return evidence.Digest{}, &service.Failure{Code: service.CodeEvidence, Message: err.Error(), Hint: "give a signed bundle"}
@@ -18,7 +18,7 @@ func requestOf(bundle []byte) (evidence.Digest, error) {
 		Subject []evidence.Subject `json:"subject"`
 	}
 	if err := json.Unmarshal(b.Payload, &s); err != nil || len(s.Subject) == 0 {
-		return evidence.Digest{}, &service.Failure{Code: service.CodeEvidence, Message: "the statement names no request"}
+		return evidence.Digest{}, &service.Failure{Code: service.CodeEvidence, Message: "the statement names nothing"}
 	}
 	return evidence.ParseDigest(s.Subject[0].Digest["sha256"])
 }
