@@ -35,7 +35,7 @@ type acting struct {
 
 // acts prepares a command. Without a trust root there are no roles, and no act.
 func (p *program) acts(ctx *cli.Context) (*acting, error) {
-	chain, authority, err := p.storeRoot(ctx, filepath.Dir(ctx.String("sqlite")))
+	chain, authority, err := p.rootAuthority(ctx, filepath.Dir(ctx.String("sqlite")), nil)
 	if err != nil {
 		return nil, err
 	}

@@ -79,32 +79,43 @@ func (p *program) rootAuthority(ctx *cli.Context, subject string, embedded relea
 // rootChain returns the trust root that the flags or the configuration name, nil
 // without a pin.
 func (p *program) rootChain(ctx *cli.Context, subject string, embedded release.Container) (*trust.Chain, error) {
-	pin, dir := ctx.String("pin"), ctx.String("trust")
+	pin, dir, err := p.pinned(ctx, subject)
+	if err != nil || pin == "" {
+		return nil, err
+	}
+	carried, err := carriedTrust(embedded)
+	if err != nil {
+		return nil, err
+	}
+	return walk(pin, dir, carried)
+}
+
+// pinned returns the pin that the flags or the configuration name, "" for none, and the
+// trust directory: that of the flag, or the imported one if it has that pin, or "".
+// Neither is taken from inside subject.
+func (p *program) pinned(ctx *cli.Context, subject string) (pin, dir string, err error) {
+	pin, dir = ctx.String("pin"), ctx.String("trust")
 	if pin == "" {
-		configured, err := p.configuredPin()
-		if err != nil {
-			return nil, err
+		if pin, err = p.configuredPin(); err != nil {
+			return "", "", err
 		}
-		pin = configured
 	}
 	switch {
 	case pin == "" && dir != "":
-		return nil, usagef("give --pin sha256:…, as the root's owners told it", "a trust directory without a pin: nothing says that it is yours")
+		return "", "", usagef("give --pin sha256:…, as the root's owners told it", "a trust directory without a pin: nothing says that it is yours")
 	case pin == "":
-		return nil, nil
+		return "", "", nil
 	}
 	if _, err := trust.ParsePin(pin); err != nil {
-		return nil, err
+		return "", "", err
 	}
 	if dir == "" && p.imported(pin) {
 		dir = p.importedTrust()
 	}
 	if dir != "" {
-		if err := refuseInside(dir, subject); err != nil {
-			return nil, err
-		}
+		err = refuseInside(dir, subject)
 	}
-	return p.chain(pin, dir, embedded)
+	return pin, dir, err
 }
 
 // importedTrust is the trust directory that "trust import" keeps in the user's
@@ -151,29 +162,21 @@ func (p *program) authorityOf(ctx *cli.Context, chain *trust.Chain) (trust.Autho
 	})
 }
 
-// chain walks the trust directory from the pin, then as far as the package's own
-// copy leads.
-func (p *program) chain(pin, dir string, embedded release.Container) (*trust.Chain, error) {
-	carried, err := carriedTrust(embedded)
-	if err != nil {
-		return nil, err
-	}
-	if dir == "" {
-		if len(carried) == 0 {
-			return nil, failure{exitEvidence, "the package carries no trust directory", "give --trust DIR"}
+// walk goes from a pin through a trust directory, "" for none, and then as far as what a
+// package or an export carries leads.
+func walk(pin, dir string, carried map[string][]byte) (*trust.Chain, error) {
+	files := carried
+	if dir != "" {
+		var err error
+		if files, err = readTrustDirectory(dir); err != nil {
+			return nil, err
 		}
-		chain, err := trust.Load(carried, pin)
-		if err != nil {
-			return nil, badTrust(err)
-		}
-		return chain, nil
 	}
-	files, err := readTrustDirectory(dir)
-	if err != nil {
-		return nil, err
+	if len(files) == 0 {
+		return nil, failure{exitEvidence, "no trust directory was given, and none came with it or was imported for this pin", "give --trust DIR, or rollproof trust import DIR --pin …"}
 	}
 	chain, err := trust.Load(files, pin)
-	if err == nil && len(carried) > 0 {
+	if err == nil && dir != "" && len(carried) > 0 {
 		chain, err = chain.Extend(carried)
 	}
 	if err != nil {

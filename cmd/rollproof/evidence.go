@@ -73,7 +73,7 @@ func (p *program) intake(ctx *cli.Context, subject string) (evidence.Intake, err
 		authority, err := p.authority(ctx, subject, nil)
 		return evidence.Intake{Catalog: known, Authority: authority}, err
 	}
-	chain, authority, err := p.storeRoot(ctx, subject)
+	chain, authority, err := p.rootAuthority(ctx, subject, nil)
 	if err != nil {
 		return evidence.Intake{}, err
 	}
@@ -81,29 +81,6 @@ func (p *program) intake(ctx *cli.Context, subject string) (evidence.Intake, err
 		return evidence.Intake{}, failure{exitEvidence, evidence.ErrNoAuthority.Error(), "give --key PUB, or --pin and --trust, received on another way than the evidence"}
 	}
 	return evidence.Intake{Catalog: known, Authority: authority, Judge: evidence.Judges{ledger(chain), tokenJudge(chain)}}, nil
-}
-
-// storeRoot is the trust root for what no package brings: its directory is the one
-// that "trust import" keeps, where none is given. Both are nil without a pin.
-func (p *program) storeRoot(ctx *cli.Context, subject string) (*trust.Chain, trust.Authority, error) {
-	if err := p.defaultTrust(ctx); err != nil {
-		return nil, nil, err
-	}
-	return p.rootAuthority(ctx, subject, nil)
-}
-
-// defaultTrust takes the trust directory that "trust import" keeps in the user's
-// configuration, where a pin stands without a directory.
-func (p *program) defaultTrust(ctx *cli.Context) error {
-	if ctx.String("trust") != "" {
-		return nil
-	}
-	at := p.importedTrust()
-	pin, err := p.configuredPin()
-	if err != nil || at == "" || pin == "" && ctx.String("pin") == "" {
-		return err
-	}
-	return ctx.Set("trust", at)
 }
 
 // currentTrust says why an authority does not show that it is current, "" if it does.

@@ -156,9 +156,6 @@ func (p *program) verifyExport(ctx *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := p.defaultTrust(ctx); err != nil {
-		return err
-	}
 	var authority trust.Authority
 	o := export.Options{Catalog: known, RequireComplete: ctx.Bool("require-complete"), Now: p.now(),
 		Trust: func(files map[string][]byte) (_ trust.Authority, err error) {
@@ -192,31 +189,14 @@ func (p *program) verifyExport(ctx *cli.Context) error {
 
 // exportTrust walks the pinned trust root as far as the export's copy leads.
 func (p *program) exportTrust(ctx *cli.Context, name string, carried map[string][]byte) (trust.Authority, error) {
-	pin := ctx.String("pin")
-	if pin == "" {
-		var err error
-		if pin, err = p.configuredPin(); err != nil {
-			return nil, err
-		}
+	pin, dir, err := p.pinned(ctx, name)
+	if err != nil {
+		return nil, err
 	}
 	if pin == "" {
 		return nil, failure{exitEvidence, "no trust root is pinned", "give --pin sha256:…, received on another way than the export"}
 	}
-	files := carried
-	dir := ctx.String("trust")
-	if dir != "" {
-		if err := refuseInside(dir, name); err != nil {
-			return nil, err
-		}
-		var err error
-		if files, err = readTrustDirectory(dir); err != nil {
-			return nil, err
-		}
-	}
-	chain, err := trust.Load(files, pin)
-	if err == nil && dir != "" && len(carried) > 0 {
-		chain, err = chain.Extend(carried)
-	}
+	chain, err := walk(pin, dir, carried)
 	if err != nil {
 		return nil, err
 	}

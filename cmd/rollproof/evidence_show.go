@@ -146,7 +146,7 @@ func (p *program) deriving(ctx *cli.Context) (evidence.Intake, error) {
 		return evidence.Intake{}, err
 	}
 	intake := evidence.Intake{Catalog: known}
-	chain, _, err := p.storeRoot(ctx, ctx.String("sqlite"))
+	chain, _, err := p.rootAuthority(ctx, ctx.String("sqlite"), nil)
 	if err == nil && chain != nil {
 		intake.Judge = evidence.Judges{ledger(chain), tokenJudge(chain)}
 	}

@@ -92,7 +92,7 @@ func (p *program) witnesses(ctx *cli.Context) ([]ed25519.PublicKey, error) {
 		k, err := ed25519Key(public)
 		return []ed25519.PublicKey{k}, err
 	}
-	_, authority, err := p.storeRoot(ctx, ctx.String("sqlite"))
+	_, authority, err := p.rootAuthority(ctx, ctx.String("sqlite"), nil)
 	if err != nil || authority == nil {
 		return nil, err
 	}
@@ -151,7 +151,7 @@ func (p *program) logKeys(ctx *cli.Context) ([]ed25519.PublicKey, error) {
 		k, err := ed25519Key(public)
 		return []ed25519.PublicKey{k}, err
 	}
-	_, authority, err := p.storeRoot(ctx, ctx.String("sqlite"))
+	_, authority, err := p.rootAuthority(ctx, ctx.String("sqlite"), nil)
 	if err != nil || authority == nil {
 		return nil, err
 	}

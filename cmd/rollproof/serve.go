@@ -223,7 +223,9 @@ func (p *program) accessLog(ctx *cli.Context, name string) (*httpapi.Log, error)
 func (p *program) liveTrust(ctx *cli.Context, a *acting) access.Trust {
 	var mu sync.Mutex
 	root := access.Root{Chain: a.Chain, Authority: a.Authority}
-	at, seen := p.now(), directoryState(ctx.String("trust"))
+	subject := filepath.Dir(ctx.String("sqlite"))
+	_, dir, _ := p.pinned(ctx, subject) // as it was read for a
+	at, seen := p.now(), directoryState(dir)
 	return func() (access.Root, error) {
 		mu.Lock()
 		defer mu.Unlock()
@@ -231,9 +233,9 @@ func (p *program) liveTrust(ctx *cli.Context, a *acting) access.Trust {
 		if age := now.Sub(at); age >= 0 && age < time.Second {
 			return root, nil
 		}
-		state := directoryState(ctx.String("trust"))
+		state := directoryState(dir)
 		if state != seen {
-			chain, err := p.rootChain(ctx, filepath.Dir(ctx.String("sqlite")), nil)
+			chain, err := p.rootChain(ctx, subject, nil)
 			if err != nil {
 				return access.Root{}, err
 			}
