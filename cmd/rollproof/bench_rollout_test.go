@@ -12,8 +12,8 @@ import (
 
 // BenchmarkRollout: capture-rollout and verify-rollout of a package with six binaries
 // of about 35 MB against verify-package of the same package. Aim: at most 1.3 each.
-// The first capture of a package also copies its files into the store, which costs as
-// much as writing them durably does; it is measured apart.
+// The first capture of a package also copies its files into the store; it is measured
+// against the verification and a copy that the disk has.
 func BenchmarkRollout(b *testing.B) {
 	program, repo := rollproofProgram(b), b.TempDir()
 	for name, data := range map[string][]byte{
@@ -50,11 +50,16 @@ func BenchmarkRollout(b *testing.B) {
 		return id
 	}
 	b.Run("capture-first", func(b *testing.B) {
-		compare(b, "x-verify", func() {
-			os.RemoveAll(filepath.Join(repo, ".rollproof"))
-			run("policy", "sign", "--key", key("policy"))
+		blobs, copied := filepath.Join(repo, ".rollproof", "blobs"), filepath.Join(repo, "copied")
+		compare(b, "x-verify-and-copy", func() {
+			os.RemoveAll(blobs)
 			capture()
-		}, verify)
+		}, func() {
+			os.RemoveAll(copied)
+			verify()
+			mustRun(b, repo, nil, "cp", "-r", pack, copied)
+			mustRun(b, repo, nil, "sync", "-f", copied)
+		})
 	})
 	b.Run("capture", func(b *testing.B) { compare(b, "x-verify", func() { capture() }, verify) })
 	b.Run("verify-rollout", func(b *testing.B) {

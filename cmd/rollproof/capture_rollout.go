@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/rollproof/rollproof/evidence"
@@ -122,36 +124,67 @@ func readCapture(ctx *cli.Context) (rollout.Capture, error) {
 // What the store has already is not copied again.
 func (a *acting) keepPackage(store *sqlite.Store, container release.Container) error {
 	var records []evidence.Record
-	var blobs []evidence.Blob
-	digests, err := closedDigests(container)
-	if err != nil {
-		return err
-	}
-	show, done := a.progress()
-	defer done()
-	entries := container.Entries()
-	for i, e := range entries {
-		show(release.Event{Phase: "keep", Done: i + 1, Total: len(entries)})
-		if release.IsClosing(e.Path) {
-			data, err := readEntry(container, e.Path)
-			if err != nil {
-				return err
-			}
-			examined, err := a.Intake().Examine(data)
-			if err != nil {
-				return err
-			}
-			records = append(records, examined)
+	var files []archive.Entry
+	for _, e := range container.Entries() {
+		if !release.IsClosing(e.Path) {
+			files = append(files, e)
 			continue
 		}
-		blob, err := a.keepFile(store, container, e, digests[e.Path])
+		data, err := readEntry(container, e.Path)
 		if err != nil {
 			return err
 		}
-		blobs = append(blobs, blob)
+		examined, err := a.Intake().Examine(data)
+		if err != nil {
+			return err
+		}
+		records = append(records, examined)
+	}
+	blobs, err := a.keepFiles(store, container, files)
+	if err != nil {
+		return err
 	}
 	_, err = a.Intake().Add(a.ctx.Context, store, records, blobs...)
 	return err
+}
+
+// keeping is how many files are copied at once: each waits for the disk most of the time.
+const keeping = 8
+
+// keepFiles copies files into the store.
+func (a *acting) keepFiles(store *sqlite.Store, container release.Container, files []archive.Entry) ([]evidence.Blob, error) {
+	digests, err := closedDigests(container)
+	if err != nil {
+		return nil, err
+	}
+	show, done := a.progress()
+	defer done()
+	blobs, errs := make([]evidence.Blob, len(files)), make([]error, len(files))
+	var mu sync.Mutex
+	var next, kept int
+	take := func() int {
+		mu.Lock()
+		defer mu.Unlock()
+		next++
+		return next - 1
+	}
+	var workers sync.WaitGroup
+	for range min(keeping, len(files)) {
+		workers.Go(func() {
+			for i := take(); i < len(files); i = take() {
+				blobs[i], errs[i] = a.keepFile(store, container, files[i], digests[files[i].Path])
+				mu.Lock()
+				kept++
+				show(release.Event{Phase: "keep", Done: kept, Total: len(files)})
+				if errs[i] != nil {
+					next = len(files) // the others end what they have begun
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	workers.Wait()
+	return blobs, cmp.Or(errs...)
 }
 
 // closedDigests are the digests that the closing statement names, by path.

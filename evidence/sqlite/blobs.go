@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync"
 	"syscall"
 
 	"github.com/rollproof/rollproof/evidence"
@@ -18,6 +19,9 @@ type blobs string
 
 // temporaryPrefix begins the name of a blob that is being written.
 const temporaryPrefix = ".new-"
+
+// buffers are large: file systems write much faster in few large pieces.
+var buffers = sync.Pool{New: func() any { b := make([]byte, 1<<20); return &b }}
 
 // path is where a blob lies: sha256/<first two digits>/<all digits>.
 func (b blobs) path(d evidence.Digest) string {
@@ -55,7 +59,10 @@ func (b blobs) put(ctx context.Context, from io.Reader) (evidence.Blob, error) {
 	}
 	defer os.Remove(temporary.Name()) // fails once it is renamed
 	h := sha256.New()
-	n, err := io.Copy(io.MultiWriter(temporary, h), from)
+	buffer := buffers.Get().(*[]byte)
+	defer buffers.Put(buffer)
+	// Without its other methods, for some of them copy with a small buffer of their own.
+	n, err := io.CopyBuffer(io.MultiWriter(temporary, h), struct{ io.Reader }{from}, *buffer)
 	if err == nil {
 		err = temporary.Sync()
 	}
