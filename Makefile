@@ -5,6 +5,7 @@ SHELL := /bin/bash
 # Tools that are built from Go modules live outside of the repository.
 TOOLS ?= $(HOME)/.cache/rollproof-tools
 COSIGN_VERSION := v3.1.3
+SLSA_VERIFIER_VERSION := aaf98fd77ddc1963c0f34f34c46bd84d7a08c260
 ACTIONLINT_VERSION := v1.7.12
 ACTIONLINT := $(TOOLS)/actionlint-$(ACTIONLINT_VERSION)/actionlint
 FUZZTIME ?= 1m
@@ -51,14 +52,18 @@ bench: ## measure against go build, openssl, a start of the program, plain SQLit
 	go test -run '^$$' -bench . -benchtime 100x -timeout 60m ./evidence/sqlite
 	go test -run '^$$' -bench Serve -benchtime 1x -timeout 30m ./internal/httpapi
 
-interop: $(TOOLS)/cosign ## let cosign verify what rollproof signs (builds cosign outside of the repository)
+interop: $(TOOLS)/cosign $(TOOLS)/slsa-verifier ## let cosign and slsa-verifier verify what rollproof signs (builds them outside of the repository)
 	PATH="$(TOOLS):$$PATH" ROLLPROOF_REQUIRE_INTEROP=1 go test -count=1 -run Interop -v ./cmd/rollproof
 	PATH="$(TOOLS):$$PATH" ROLLPROOF_REQUIRE_INTEROP=1 go test -count=1 -run 'TestScripts/^(reproduce|upgrade|promotion|smoke|from-dist)$$' -v ./cmd/rollproof
-	PATH="$(TOOLS):$$PATH" ROLLPROOF_REQUIRE_INTEROP=1 go test -count=1 ./evidence/keys ./release/vsa
+	PATH="$(TOOLS):$$PATH" ROLLPROOF_REQUIRE_INTEROP=1 go test -count=1 ./evidence/keys
+	PATH="$(TOOLS):$$PATH" ROLLPROOF_REQUIRE_INTEROP=1 go test -count=1 -run Interop -v ./release/vsa
 	ROLLPROOF_REQUIRE_INTEROP=1 go test -count=1 -timeout 30m -run TestRealModules -v ./release/rebuild
 
 $(TOOLS)/cosign:
 	GOBIN="$(TOOLS)" go install github.com/sigstore/cosign/v3/cmd/cosign@$(COSIGN_VERSION)
+
+$(TOOLS)/slsa-verifier:
+	GOBIN="$(TOOLS)" go install github.com/slsa-framework/slsa-verifier/v2/cli/slsa-verifier@$(SLSA_VERIFIER_VERSION) || echo "slsa-verifier cannot be built: its test is skipped"
 
 demo: ## package this repository, verify it, tamper with a copy and be refused
 	@bash docs/demo.sh

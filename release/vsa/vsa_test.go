@@ -9,7 +9,6 @@ import (
 	"flag"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -297,37 +296,6 @@ func TestPeersReadTheLine(t *testing.T) {
 	}
 	if len(s.Predicate.InputAttestations) != 2 || len(s.Predicate.VerifiedLevels) != 2 || s.Predicate.DependencyLevels["SLSA_BUILD_LEVEL_0"] != 7 {
 		t.Errorf("%+v", s.Predicate)
-	}
-}
-
-// cosign verifies the bundle for a subject, and refuses it for another file.
-func TestInteropCosign(t *testing.T) {
-	tool, err := exec.LookPath("cosign")
-	if err != nil && os.Getenv("ROLLPROOF_REQUIRE_INTEROP") == "1" {
-		t.Fatal(err)
-	} else if err != nil {
-		t.Skip(err)
-	}
-	key, dir := newKey(t, 1), t.TempDir()
-	bundle, _, err := Write(key, passed())
-	if err != nil {
-		t.Fatal(err)
-	}
-	pem, err := key.Public().PEM()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, data := range map[string][]byte{"key.pub": pem, "tiny" + BundleSuffix: bundle, "linux": []byte("linux"), "other": []byte("other")} {
-		if err := os.WriteFile(filepath.Join(dir, name), data, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for file, want := range map[string]bool{"linux": true, "other": false} {
-		cmd := exec.Command(tool, "verify-blob-attestation", "--key", "key.pub", "--insecure-ignore-tlog", "--type", PredicateType, "--bundle", "tiny"+BundleSuffix, file)
-		cmd.Dir = dir
-		if out, err := cmd.CombinedOutput(); (err == nil) != want {
-			t.Errorf("cosign, %s: %v: %s", file, err, out)
-		}
 	}
 }
 
