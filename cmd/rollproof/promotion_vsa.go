@@ -69,9 +69,10 @@ func (a *acting) summarizePromotion(store *sqlite.Store, signer envelope.Signer,
 	if request, ok := state.Request(top.Facts.Request, a.now()); ok {
 		facts.Policy = vsa.Resource{URI: "urn:rollproof:policy:" + request.Project, SHA256: request.Policy.Hex()}
 	}
-	facts.Levels = nil
-	if facts.Passed {
-		facts.Levels = promotionLevels(state, top)
+	if !facts.Passed {
+		facts.Levels = nil
+	} else if promoted(state, top) {
+		facts.Levels = append(facts.Levels, vsa.LevelPromoted)
 	}
 	inputs := map[int64]evidence.Digest{top.Index: top.ID}
 	collectIDs(lineage.StandsOn, inputs)
@@ -112,15 +113,11 @@ func receivedBinaries(r rollout.Rollout, targets []string) []evidence.Subject {
 	return list
 }
 
-// promotionLevels says that a release was promoted where a legal execution put it, and
-// no emergency waits for its quorum.
-func promotionLevels(state *rollout.State, act evidence.RecordLine) []string {
-	levels := []string{vsa.LevelBuild1}
+// promoted says that a legal execution put a release there, and that no emergency waits
+// for its quorum.
+func promoted(state *rollout.State, act evidence.RecordLine) bool {
 	open := slices.ContainsFunc(state.OpenGlasses(), func(g rollout.OpenGlass) bool { return g.Act == act.Act })
-	if act.PredicateType == rollout.PromotionExecutionType && act.Illegal == "" && !open {
-		levels = append(levels, vsa.LevelPromoted)
-	}
-	return levels
+	return act.PredicateType == rollout.PromotionExecutionType && act.Illegal == "" && !open
 }
 
 // collectIDs lists the envelopes behind an act, by index.

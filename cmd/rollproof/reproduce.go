@@ -5,11 +5,13 @@ import (
 	"os"
 
 	"github.com/rollproof/rollproof/evidence"
+	"github.com/rollproof/rollproof/evidence/envelope"
 	"github.com/rollproof/rollproof/evidence/trust"
 	"github.com/rollproof/rollproof/release"
 	"github.com/rollproof/rollproof/release/archive"
 	"github.com/rollproof/rollproof/release/dist"
 	"github.com/rollproof/rollproof/release/rebuild"
+	"github.com/rollproof/rollproof/release/vsa"
 	"github.com/urfave/cli/v2"
 )
 
@@ -19,7 +21,7 @@ func (p *program) reproduceCommand() *cli.Command {
 		Usage: "build a package's binaries again from its commit and compare them, byte for byte",
 		Description: "PKG verifies first. The recipe comes from the signed provenance and is treated as hostile: only what release package itself would write is accepted, and nothing recorded is executed. " +
 			"Modules come from the package (release package --with-source) or from this machine's module cache, never from the network. Exit code 3 when a binary differs, 1 when one could not be checked: some of six is never a pass.",
-		Flags: append(trustFlags(),
+		Flags: append(append(trustFlags(), summaryFlags("what was rebuilt")...),
 			&cli.StringFlag{Name: "source", Usage: "a git repository `DIR` that has the commit (default: the source that the package carries)"},
 			&cli.StringFlag{Name: "go", Usage: "the go command `FILE` (default: the one on PATH)"},
 			&cli.StringFlag{Name: "keep", Usage: "`DIR` that receives rebuilt binaries that differ"},
@@ -38,6 +40,13 @@ func (p *program) reproduce(ctx *cli.Context) error {
 	name := ctx.Args().First()
 	if ctx.String("statement") != "" && ctx.String("statement-key") == "" {
 		return usagef("give --statement-key, a key of the role verifier", "--statement needs a key to sign with")
+	}
+	if ctx.IsSet("vsa") && ctx.Bool("allow-build-cache") {
+		return usagef("leave one of them out", "a summary has no word for a rebuild out of the user's build cache")
+	}
+	signer, err := p.summarySigner(ctx)
+	if err != nil {
+		return err
 	}
 	container, closer, err := dist.Open(name)
 	if err != nil {
@@ -68,6 +77,9 @@ func (p *program) reproduce(ctx *cli.Context) error {
 		return err
 	}
 	if err := p.stateRebuild(ctx, authority, report); err != nil {
+		return err
+	}
+	if err := p.summarizeRebuild(ctx, signer, container, verdict, report); err != nil {
 		return err
 	}
 	if err := p.showRebuild(report); err != nil {
@@ -112,6 +124,24 @@ func (p *program) stateRebuild(ctx *cli.Context, authority trust.Authority, repo
 		return err
 	}
 	return os.WriteFile(file, data, 0o644)
+}
+
+// summarizeRebuild writes a summary, where --vsa asks for it: it passed where every
+// binary came out the same, and some of six is not that.
+func (p *program) summarizeRebuild(ctx *cli.Context, signer envelope.Signer, container release.Container, verdict *release.Verdict, report *rebuild.Report) error {
+	if signer == nil {
+		return nil
+	}
+	facts, err := summaryFacts(container, verdict)
+	if err != nil {
+		return err
+	}
+	if facts.Passed = facts.Passed && report.Result == rebuild.Match; facts.Passed {
+		facts.Levels = append(facts.Levels, vsa.LevelRebuildMatch)
+	} else {
+		facts.Levels = nil
+	}
+	return p.writeSummary(ctx, signer, facts)
 }
 
 func (p *program) showRebuild(r *rebuild.Report) error {

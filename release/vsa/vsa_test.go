@@ -61,6 +61,20 @@ func failed() Facts {
 	return f
 }
 
+// The document's example is a statement that is written so.
+func TestExample(t *testing.T) {
+	text, err := os.ReadFile("../../docs/formats/vsa.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, from, _ := strings.Cut(string(text), "```json\n")
+	example, _, _ := strings.Cut(from, "```\n")
+	want, err := Statement(passed())
+	if err != nil || example != string(want) {
+		t.Errorf("%v: %s\nthe document has\n%s", err, want, example)
+	}
+}
+
 func TestGoldenStatements(t *testing.T) {
 	for name, f := range map[string]Facts{"passed": passed(), "failed": failed()} {
 		got, err := Statement(f)
