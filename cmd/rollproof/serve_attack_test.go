@@ -17,7 +17,6 @@ import (
 
 	"github.com/rollproof/rollproof/evidence"
 	"github.com/rollproof/rollproof/evidence/envelope"
-	"github.com/rollproof/rollproof/evidence/keys"
 	"github.com/rollproof/rollproof/internal/access"
 	"github.com/rollproof/rollproof/internal/httpapi"
 	"github.com/rollproof/rollproof/internal/service"
@@ -191,23 +190,7 @@ func (r *running) forge() []byte {
 		r.t.Fatal(err)
 	}
 	r.run(0, "keys", "generate", "--allow-in-repository", filepath.Join(r.dir, "forger"))
-	data, err := os.ReadFile(filepath.Join(r.dir, "forger"))
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	key, err := keys.Parse(data, nil)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	forged, err := envelope.Sign(key, evidence.PayloadType, b.Payload)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	bundle, err := forged.Marshal()
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	return bundle
+	return r.sealed(filepath.Join(r.dir, "forger"), evidence.PayloadType, b.Payload)
 }
 
 // Names of artifacts are looked up in the record's own list; nothing else is ever read.

@@ -244,7 +244,13 @@ func (r *running) wants(e exchange, status, code int) {
 // sign signs a draft with the key of a role.
 func (r *running) sign(role string, d service.Draft) []byte {
 	r.t.Helper()
-	data, err := os.ReadFile(r.key(role))
+	return r.sealed(r.key(role), d.PayloadType, d.Payload)
+}
+
+// sealed signs a payload with the key in a file.
+func (r *running) sealed(file, payloadType string, payload []byte) []byte {
+	r.t.Helper()
+	data, err := os.ReadFile(file)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -252,7 +258,7 @@ func (r *running) sign(role string, d service.Draft) []byte {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	b, err := envelope.Sign(key, d.PayloadType, d.Payload)
+	b, err := envelope.Sign(key, payloadType, payload)
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -75,15 +75,16 @@ func testTLS(t *testing.T, m stock) {
 	for _, c := range []struct {
 		ca, client, token string
 		code              int
+		says              string
 	}{
-		{"company.pem", "client", m.tokens[access.Read], 0},
-		{"", "client", m.tokens[access.Read], 1},             // nobody here knows the authority
-		{"stranger.pem", "client", m.tokens[access.Read], 1}, // another authority
-		{"company.pem", "", m.tokens[access.Read], 1},        // no certificate
-		{"company.pem", "forged", m.tokens[access.Read], 1},  // of another authority
-		{"company.pem", "server", m.tokens[access.Read], 1},  // not for clients
-		{"company.pem", "client", "", 2},                     // a certificate is no token
-		{"client.key", "client", m.tokens[access.Read], 2},   // no certificate in it
+		{"company.pem", "client", m.tokens[access.Read], 0, "release-package"},
+		{"", "client", m.tokens[access.Read], 1, "ROLLPROOF_SERVER_CA"},             // nobody here knows the authority
+		{"stranger.pem", "client", m.tokens[access.Read], 1, "ROLLPROOF_SERVER_CA"}, // another authority
+		{"company.pem", "", m.tokens[access.Read], 1, ""},                           // no certificate
+		{"company.pem", "forged", m.tokens[access.Read], 1, ""},                     // of another authority
+		{"company.pem", "server", m.tokens[access.Read], 1, ""},                     // not for clients
+		{"company.pem", "client", "", 2, "token"},                                   // a certificate is no token
+		{"client.key", "client", m.tokens[access.Read], 2, "holds no certificate"},  // no certificate in it
 	} {
 		t.Setenv("ROLLPROOF_TOKEN", c.token)
 		t.Setenv("ROLLPROOF_SERVER_CA", "")
@@ -96,7 +97,9 @@ func testTLS(t *testing.T, m stock) {
 			t.Setenv("ROLLPROOF_CLIENT_CERT", at(c.client+".pem"))
 			t.Setenv("ROLLPROOF_CLIENT_KEY", at(c.client+".key"))
 		}
-		s.run(c.code, search...)
+		if out := s.run(c.code, search...); !strings.Contains(out, c.says) {
+			t.Errorf("%+v: %s", c, out)
+		}
 	}
 	t.Setenv("ROLLPROOF_CLIENT_KEY", "")
 	s.run(2, search...)

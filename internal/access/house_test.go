@@ -1,9 +1,7 @@
 package access_test
 
 import (
-	"crypto/ed25519"
 	"crypto/rand"
-	"crypto/sha256"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -12,28 +10,11 @@ import (
 	"github.com/rollproof/rollproof/evidence"
 	"github.com/rollproof/rollproof/evidence/envelope"
 	"github.com/rollproof/rollproof/evidence/sqlite"
+	"github.com/rollproof/rollproof/evidence/storetest"
 	"github.com/rollproof/rollproof/evidence/trust"
 	"github.com/rollproof/rollproof/internal/access"
 	"github.com/rollproof/rollproof/rollout"
 )
-
-// key is a signer whose key follows from its name.
-type key struct{ private ed25519.PrivateKey }
-
-func keyOf(name string) key {
-	seed := sha256.Sum256([]byte(name))
-	return key{ed25519.NewKeyFromSeed(seed[:])}
-}
-
-func (k key) Public() envelope.PublicKey {
-	public, err := envelope.NewPublicKey(k.private.Public().(ed25519.PublicKey))
-	if err != nil {
-		panic(err)
-	}
-	return public
-}
-
-func (k key) Sign(message []byte) ([]byte, error) { return ed25519.Sign(k.private, message), nil }
 
 func must[T any](t testing.TB) func(T, error) T {
 	return func(v T, err error) T {
@@ -83,8 +64,8 @@ func newHouse(t testing.TB) *house {
 		e.Person(p)
 	}
 	for _, m := range members {
-		ok(t, e.AddKey(keyOf(m.key).Public(), trust.Key{Person: m.person}))
-		g := trust.Grant{KeyID: keyOf(m.key).Public().KeyID(), Role: m.role, Projects: m.projects}
+		ok(t, e.AddKey(storetest.NewSigner(m.key).Public(), trust.Key{Person: m.person}))
+		g := trust.Grant{KeyID: storetest.NewSigner(m.key).Public().KeyID(), Role: m.role, Projects: m.projects}
 		if m.role != trust.Root {
 			g.Environments, g.Rings = []string{"*"}, []string{"*"}
 		}
@@ -100,8 +81,8 @@ func (h *house) version(d trust.Document) {
 	h.t.Helper()
 	data := must[[]byte](h.t)(d.Marshal())
 	h.files[trust.FileName(d.Version)] = data
-	b := must[envelope.Bundle](h.t)(envelope.Sign(keyOf("root"), trust.PayloadType, data))
-	h.files[trust.BundleName(d.Version, keyOf("root").Public())] = must[[]byte](h.t)(b.Marshal())
+	b := must[envelope.Bundle](h.t)(envelope.Sign(storetest.NewSigner("root"), trust.PayloadType, data))
+	h.files[trust.BundleName(d.Version, storetest.NewSigner("root").Public())] = must[[]byte](h.t)(b.Marshal())
 	if h.pin == "" {
 		h.pin = trust.Digest(data)
 	}
@@ -135,7 +116,7 @@ func (h *house) tokens() *access.Tokens {
 
 func (h *house) head(signer, person string) rollout.Head {
 	return rollout.Head{
-		Actor: rollout.Actor{KeyID: keyOf(signer).Public().KeyID(), Person: person},
+		Actor: rollout.Actor{KeyID: storetest.NewSigner(signer).Public().KeyID(), Person: person},
 		Trust: rollout.TrustVersion{Version: h.chain.Newest().Version, Digest: h.chain.Digest()}, Claimed: h.now,
 	}
 }
@@ -143,7 +124,7 @@ func (h *house) head(signer, person string) rollout.Head {
 // sealed is the envelope of a statement.
 func sealed[P any](t testing.TB, signer string, s evidence.Statement[P]) []byte {
 	t.Helper()
-	b := must[envelope.Bundle](t)(evidence.Sign(keyOf(signer), s))
+	b := must[envelope.Bundle](t)(evidence.Sign(storetest.NewSigner(signer), s))
 	return must[[]byte](t)(b.Marshal())
 }
 

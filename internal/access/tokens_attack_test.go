@@ -13,6 +13,7 @@ import (
 	"github.com/rollproof/rollproof/evidence"
 	"github.com/rollproof/rollproof/evidence/checkpoint"
 	"github.com/rollproof/rollproof/evidence/envelope"
+	"github.com/rollproof/rollproof/evidence/storetest"
 	"github.com/rollproof/rollproof/evidence/trust"
 	"github.com/rollproof/rollproof/internal/access"
 	"github.com/rollproof/rollproof/rollout"
@@ -187,7 +188,7 @@ func TestRowsChangedBySQL(t *testing.T) {
 			if name == "envelope of the same statement by a stranger" {
 				r := must[evidence.Record](t)(h.store.Record(t.Context(), 2))
 				b := must[envelope.Bundle](t)(envelope.ParseBundle(r.Envelope))
-				b = must[envelope.Bundle](t)(envelope.Sign(keyOf("stranger"), b.PayloadType, b.Payload))
+				b = must[envelope.Bundle](t)(envelope.Sign(storetest.NewSigner("stranger"), b.PayloadType, b.Payload))
 				statement = fmt.Sprintf(statement, must[[]byte](t)(b.Marshal()))
 			}
 			live := h.tokens()
@@ -216,10 +217,10 @@ func TestTailRemovedBehindACheckpoint(t *testing.T) {
 	h := newHouse(t)
 	s := h.token(h.all())
 	h.revoke(s, "policy", "grace")
-	public := keyOf("log").private.Public().(ed25519.PublicKey)
+	public := storetest.NewSigner("log").Public().Crypto().(ed25519.PublicKey)
 	ok(t, h.store.InitLog(t.Context(), evidence.LogIdentity{Origin: "example.com/evidence-4f1c0a9b2d3e5f60", Key: public}))
 	ok(t, h.store.Append(t.Context(), func(tx evidence.Tx) error {
-		_, err := checkpoint.Sign(t.Context(), tx, public, keyOf("log"))
+		_, err := checkpoint.Sign(t.Context(), tx, public, storetest.NewSigner("log"))
 		return err
 	}))
 	h.administer("DELETE FROM record WHERE idx = 1", "DELETE FROM envelope WHERE record = 1")
@@ -277,7 +278,7 @@ func TestTokensOfACompromisedKey(t *testing.T) {
 	s, kept := h.token(h.all()), h.token(h.all())
 	tokens := h.tokens()
 	keep := h.known(kept).Act.String()
-	keyid := keyOf("policy").Public().KeyID()
+	keyid := storetest.NewSigner("policy").Public().KeyID()
 	h.now = day.Add(time.Hour)
 	h.next(func(e *trust.Edit) {
 		ok(t, e.Revoke(keyid, trust.Revocation{At: h.now, Reason: trust.Compromised, Keep: []string{keep}}))

@@ -322,7 +322,7 @@ func (w *world) attest(name string) {
 	}
 	data, err := bundle.Marshal()
 	if err == nil {
-		err = os.WriteFile(filepath.Join(w.dir, "work", "thing.sigstore.json"), data, 0o600)
+		err = os.WriteFile(filepath.Join(w.dir, "store", "thing.sigstore.json"), data, 0o600)
 	}
 	if err != nil {
 		w.t.Fatal(err)
@@ -370,7 +370,7 @@ func TestWithoutScript(t *testing.T) {
 	id := strings.Fields(w.run(`rollproof approval list --pending --json | grep -o '"act": "sha256:[^"]*' | head -1 | cut -d: -f3`))[0]
 	w.run(`curl -sf -o request.sigstore.json -H 'Authorization: Bearer ` + s.token + `' ` + s.URL + `/record/` + id + `/envelope
 		rollproof approval approve request.sigstore.json --reason 'read it on paper' --key ../trust/keys/approver-grace.pem --out approve.sigstore.json`)
-	b.do(chromedp.Click(chromedp.CSS("details:has(form[enctype]) summary")), chromedp.SetUploadFiles(chromedp.CSS("#envelope-approval"), []string{w.dir + "/work/approve.sigstore.json"}))
+	b.do(chromedp.Click(chromedp.CSS("details:has(form[enctype]) summary")), chromedp.SetUploadFiles(chromedp.CSS("#envelope-approval"), []string{w.dir + "/store/approve.sigstore.json"}))
 	b.press(`form[action="/submit/approval"] button`)
 	if got := b.text("main"); !strings.Contains(got, "1 of 2 persons") || !strings.Contains(got, "key of use file") {
 		t.Errorf("after the upload the page says %s", got)

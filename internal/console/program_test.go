@@ -25,7 +25,7 @@ func (w *world) started() string {
 func (w *world) running(env []string, args ...string) <-chan string {
 	w.t.Helper()
 	c := exec.Command(filepath.Join(w.dir, "bin", "rollproof"), append([]string{"serve"}, args...)...)
-	c.Dir, c.Env = filepath.Join(w.dir, "work"), append(environment(w.dir), env...)
+	c.Dir, c.Env = filepath.Join(w.dir, "store"), append(environment(w.dir), env...)
 	errs, err := c.StderrPipe()
 	if err != nil {
 		w.t.Fatal(err)

@@ -104,12 +104,12 @@ func (w *world) run(line string) string {
 
 func (w *world) try(line string) (string, error) {
 	c := exec.Command("bash", "-c", line)
-	c.Dir, c.Env = filepath.Join(w.dir, "work"), environment(w.dir)
+	c.Dir, c.Env = filepath.Join(w.dir, "store"), environment(w.dir)
 	out, err := c.CombinedOutput()
 	return string(out), err
 }
 
-func (w *world) store() string { return filepath.Join(w.dir, "work", ".rollproof", "evidence.db") }
+func (w *world) store() string { return filepath.Join(w.dir, "store", ".rollproof", "evidence.db") }
 
 // trust reads the trust root that the world's configuration pins, as it is now.
 func (w *world) trust() (*trust.Chain, trust.Authority, error) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -98,7 +99,16 @@ func unreachable(base *url.URL, err error) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	return &service.Failure{Code: service.CodeFailed, Message: fmt.Sprintf("%s cannot be reached: %v", base.Host, err), Hint: "check --server, and whether it runs"}
+	hint := "check --server, and whether it runs"
+	var unknown x509.UnknownAuthorityError
+	var ended *net.OpError
+	switch {
+	case errors.As(err, &unknown):
+		hint = "name the certificate of its authority in ROLLPROOF_SERVER_CA"
+	case errors.As(err, &ended) && ended.Op == "remote error": // an alert of TLS
+		hint = "name a client's certificate in ROLLPROOF_CLIENT_CERT and ROLLPROOF_CLIENT_KEY, if it wants one"
+	}
+	return &service.Failure{Code: service.CodeFailed, Message: fmt.Sprintf("%s cannot be reached: %v", base.Host, err), Hint: hint}
 }
 
 // answered is the failure that a problem tells. Its code is the server's word, and says

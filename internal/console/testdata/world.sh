@@ -33,7 +33,7 @@ rm -f out.txt && git add -A && git commit -q -m two && git tag v1.5.0
 quiet rollproof release package --key ../trust/keys/releaser.pem --trust ../trust/trust --target linux/amd64 --target linux/arm64
 mv dist/hello-v1.5.0 ../v2
 cd ..
-mkdir work && cp hello/rollproof.yaml work/ && cd work
+mkdir store && cp hello/rollproof.yaml store/ && cd store
 
 quiet rollproof evidence log init --name example.com/evidence --key $keys/log.pem
 quiet rollproof policy sign --key $keys/policy.pem
